@@ -1,1 +1,3 @@
-//! x
+//! A boxd cluster on one Linux machine, for development and tests.
+
+mod wire;
