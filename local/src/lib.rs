@@ -1,3 +1,4 @@
 //! A boxd cluster on one Linux machine, for development and tests.
 
+pub mod machine;
 mod wire;
