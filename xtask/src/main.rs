@@ -1,1 +1,52 @@
-fn main() {}
+//! `cargo xtask …`: sets a machine up, runs every check and test, shows the demo.
+
+// A command line tool speaks on standard output.
+#![allow(clippy::print_stdout)]
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+mod demo;
+mod process;
+mod setup;
+mod test;
+mod workspace;
+
+const USAGE: &str = "\
+Usage: cargo xtask COMMAND
+
+  setup [WHAT…]    set up what is missing on this machine; WHAT is a group
+                   (native, web) or a part's name, everything if left out
+  setup --list     the parts, and which of them are there
+  test             set up what is missing, run every check and test
+  test --only S,…  only these steps
+  test --list      the steps
+  demo             set up what is missing, run examples/quickstart.rs";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<ExitCode> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((command, rest)) = arguments.split_first() else {
+        bail!("no command given\n\n{USAGE}");
+    };
+    match command.as_str() {
+        "setup" => setup::run(rest).map(|()| ExitCode::SUCCESS),
+        "test" => test::run(rest),
+        "demo" => demo::run(rest),
+        "help" | "--help" | "-h" => {
+            println!("{USAGE}");
+            Ok(ExitCode::SUCCESS)
+        }
+        other => bail!("there is no command `{other}`\n\n{USAGE}"),
+    }
+}
