@@ -1,1 +1,22 @@
-//! x
+//! What a host and the agent inside a box say to each other, and the small tools both sides need.
+//!
+//! Host and agent speak over a Unix socket that keeps message boundaries, one connection per operation. The agent
+//! moves no payload: it opens pipes, terminals, files and sockets inside the box and hands the descriptors over, so
+//! bytes flow between the host and the box's processes with nobody in between, and a slow reader is felt by
+//! the writer through the kernel's own buffers.
+
+pub mod channel;
+pub mod process;
+pub mod protocol;
+pub mod tree;
+pub mod wire;
+
+/// Where a box sees the agent's program.
+pub const AGENT_PATH: &str = "/run/boxd/agent";
+
+/// Where commands start and relative paths begin.
+pub const HOME: &str = "/home/boxd";
+
+/// The first argument that makes the agent's program, on the host, join the control group whose `cgroup.procs` file
+/// is the second argument, and become the program in the rest of its arguments.
+pub const ENTER_CGROUP: &str = "enter-cgroup";

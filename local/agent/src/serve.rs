@@ -1,0 +1,140 @@
+//! Requests: one connection each, one thread each.
+
+use std::{
+    error::Error,
+    fs::File,
+    io,
+    net::{Ipv4Addr, Ipv6Addr, TcpStream},
+    os::fd::{AsFd as _, OwnedFd},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use boxd_agent::{
+    channel,
+    process::Pid,
+    protocol::{Reply, Request},
+};
+use rustix::{
+    fs::{Mode, OFlags},
+    io::Errno,
+};
+
+use crate::{
+    ending,
+    environment::{Environment, raise_descriptor_limit},
+    exec,
+    failure::{Failure, complain},
+    files,
+    supervisor::Supervisor,
+};
+
+/// A request needs little; the default of 2 MiB of address space each would add up.
+const STACK_SIZE: usize = 256 * 1024;
+
+struct Agent {
+    environment: Environment,
+    supervisor: Supervisor,
+}
+
+/// Serves until the box is shut down.
+pub(crate) fn serve() -> Result<(), Box<dyn Error>> {
+    let listener = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+    raise_descriptor_limit();
+    let agent = boot(&channel::accept(&listener)?)?;
+    loop {
+        let connection = match channel::accept(&listener) {
+            Ok(connection) => connection,
+            // The system is short of something; the request waits in line, and so does the loop.
+            Err(error) => {
+                complain(&error);
+                thread::sleep(Duration::from_millis(50));
+                continue;
+            }
+        };
+        let agent = Arc::clone(&agent);
+        let started = thread::Builder::new().stack_size(STACK_SIZE).spawn(move || agent.answer(&connection));
+        if let Err(error) = started {
+            complain(&error);
+        }
+    }
+}
+
+/// The first request of all.
+fn boot(connection: &OwnedFd) -> Result<Arc<Agent>, Box<dyn Error>> {
+    let Some((Request::Boot { env, cmd, restart }, descriptors)) = channel::receive(connection)? else {
+        return Err("the first request was not to boot".into());
+    };
+    let console: File = descriptors.into_iter().next().ok_or("there is no console")?.into();
+    rustix::stdio::dup2_stderr(&console)?;
+    let agent = Arc::new(Agent { environment: Environment::new(env), supervisor: Supervisor::default() });
+    if !cmd.is_empty() {
+        let agent = Arc::clone(&agent);
+        thread::Builder::new()
+            .stack_size(STACK_SIZE)
+            .spawn(move || agent.supervisor.run(&cmd, restart, &agent.environment, console))?;
+    }
+    channel::send(connection, &Reply::Done, &[])?;
+    Ok(agent)
+}
+
+impl Agent {
+    fn answer(&self, connection: &OwnedFd) {
+        let request = match channel::receive(connection) {
+            Ok(Some((request, _))) => request,
+            Ok(None) => return,
+            Err(error) => return complain(&error),
+        };
+        if let Err(failure) = self.fulfil(connection, request) {
+            let _ = channel::send(connection, &Reply::from(failure), &[]);
+        }
+    }
+
+    fn fulfil(&self, connection: &OwnedFd, request: Request) -> Result<(), Failure> {
+        match request {
+            Request::Exec { command, tty } => return exec::run(connection, &command, tty, &self.environment),
+            Request::Create { path } => return files::create(connection, &path),
+            Request::Open { path } => return files::open(connection, &path),
+            Request::List { path } => return files::list(connection, &path),
+            Request::MakeDir { path } => files::make_dir(&path)?,
+            Request::Rename { from, to } => files::rename(&from, &to)?,
+            Request::Copy { from, to } => files::copy(&from, &to)?,
+            Request::Delete { path } => files::delete(&path)?,
+            Request::Dial { port } => return dial(connection, port),
+            Request::Shutdown { grace_ms } => self.shut_down(Duration::from_millis(grace_ms)),
+            Request::Boot { .. } | Request::Commit { .. } => {
+                return Err(Failure::new("request out of turn", Errno::PROTO));
+            }
+        }
+        answer(connection, &Reply::Done, &[])
+    }
+
+    /// The end of the agent is the end of the box.
+    fn shut_down(&self, grace: Duration) -> ! {
+        self.supervisor.stop();
+        let me = rustix::process::getpid();
+        ending::end(grace, |process| process.pid != me && process.pid != Pid::INIT);
+        std::process::exit(0)
+    }
+}
+
+/// Answers; that the host hung up meanwhile is its own affair.
+pub(crate) fn answer(connection: &OwnedFd, reply: &Reply, descriptors: &[&OwnedFd]) -> Result<(), Failure> {
+    let descriptors: Vec<_> = descriptors.iter().map(|descriptor| descriptor.as_fd()).collect();
+    match channel::send(connection, reply, &descriptors) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new("answer", error)),
+        _ => Ok(()),
+    }
+}
+
+fn dial(connection: &OwnedFd, port: u16) -> Result<(), Failure> {
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+        .or_else(|error| TcpStream::connect((Ipv6Addr::LOCALHOST, port)).map_err(|_| error))
+        .map_err(|error| Failure::new(format!("port {port}"), error))?;
+    answer(connection, &Reply::Done, &[&stream.into()])
+}
