@@ -4,7 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic)]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
 
 use prost::Message as _;
@@ -119,9 +119,8 @@ fn ours() -> FileDescriptorProto {
 
 /// The descriptor inside a published client, asked of the client itself.
 fn published(version: &str) -> FileDescriptorProto {
-    let root = std::env::var_os("BOXD_PYTHON_DIR")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/target/python")), PathBuf::from);
-    let python = root.join(version).join("bin/python");
+    let folder = std::env::var_os("BOXD_PYTHON_DIR").unwrap_or_else(|| "target/python".into());
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(version).join("bin/python");
     assert!(
         python.exists(),
         "the published client boxd {version} is not at {}: `cargo xtask setup` prepares it",
