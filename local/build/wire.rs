@@ -21,10 +21,8 @@ const SECRET: [&str; 7] = [
 pub(crate) fn compile() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto/{PROTO}");
     let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
-    let server = tonic_prost_build::configure()
-        .build_client(false)
-        .generate_default_stubs(true)
-        .service_generator();
+    let server =
+        tonic_prost_build::configure().build_client(false).generate_default_stubs(true).service_generator();
     generate(&out.join("server"), Box::new(NamedStubs(server)))?;
     let client = tonic_prost_build::configure().build_server(false).service_generator();
     generate(&out.join("client"), client)
@@ -54,14 +52,11 @@ impl ServiceGenerator for NamedStubs {
         let names: Vec<String> = service.methods.iter().map(|method| method.proto_name.clone()).collect();
         let mut code = String::new();
         self.0.generate(service, &mut code);
-        let mut parts = code.split("\"Not yet implemented\"");
-        out.push_str(parts.next().unwrap_or_default());
-        let mut stubs = 0;
-        for part in parts {
-            out.push_str(&format!("\"boxd-local does not have {}\"", names[stubs]));
-            out.push_str(part);
-            stubs += 1;
+        let parts: Vec<&str> = code.split("\"Not yet implemented\"").collect();
+        assert_eq!(parts.len(), names.len() + 1, "one default method per RPC, in the order of the proto");
+        for (part, name) in parts.iter().zip(&names) {
+            out.extend([part, "\"boxd-local does not have ", name, "\""]);
         }
-        assert_eq!(stubs, names.len(), "one default method per RPC, in the order of the proto");
+        out.extend(parts.last().copied());
     }
 }

@@ -1,4 +1,37 @@
 //! A boxd cluster on one Linux machine, for development and tests.
+//!
+//! It speaks the wire of the cloud and runs real boxes, each with its own writable root, process tree and host name.
+//! Never take it for a sandbox for hostile code: a box sees this machine's `/usr` and its kernel.
+//!
+//! As a program it is `boxd-local serve`. As a library it starts in well under a second, on free ports and in a
+//! temporary folder:
+//!
+//! ```
+//! # async fn example() -> Result<(), boxd_local::Error> {
+//! let cluster = boxd_local::Cluster::start().await?;
+//! println!("gRPC at {}, tokens at {}", cluster.api_url(), cluster.exchange_url());
+//! assert!(cluster.api_key().starts_with("bxk_"));
+//! cluster.shutdown().await;
+//! # Ok(())
+//! # }
+//! # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+//! ```
 
+mod api;
+mod boxes;
+mod cluster;
+mod console;
+mod credentials;
+mod data;
+mod error;
+mod jwt;
 pub mod machine;
+mod rate_limit;
+mod secret;
+mod server;
+mod store;
+mod web;
 mod wire;
+
+pub use cluster::{Builder, Cluster};
+pub use error::Error;

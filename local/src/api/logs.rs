@@ -1,0 +1,16 @@
+//! The console of a box.
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use tonic::Status;
+
+use super::{Api, Stream};
+use crate::wire;
+
+pub(super) async fn stream(
+    api: &Api,
+    request: wire::StreamLogsRequest,
+) -> Result<Stream<wire::LogChunk>, Status> {
+    let console = api.boxes.console(&request.vm_id)?;
+    let chunks = api.consoles.read(console, request.follow).await?;
+    Ok(chunks.map_ok(|data| wire::LogChunk { data }).map_err(Status::from).boxed())
+}

@@ -1,0 +1,47 @@
+//! Why something about a box was refused or failed, said for people.
+
+use std::io;
+
+use super::Status;
+use crate::machine;
+use crate::store::StoreError;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("no box has the id {0:?}")]
+    NoSuchBox(String),
+    #[error("a box named {0:?} exists already")]
+    NameTaken(String),
+    #[error("{0}")]
+    Invalid(String),
+    #[error("box {name:?} is {}: {hint}", .status.as_str())]
+    WrongStatus { name: String, status: Status, hint: &'static str },
+    #[error("box {name:?}: {source}")]
+    Machine { name: String, source: machine::Error },
+    #[error("no disk has the id {0:?}")]
+    NoSuchDisk(String),
+    #[error("the cluster is shutting down")]
+    Closing,
+    #[error("the work on this box ended in a fault of boxd-local; `boxd-local serve` has printed where")]
+    Fault,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{what}: {source}")]
+    Io { what: String, source: io::Error },
+}
+
+impl Error {
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::Invalid(message.into())
+    }
+
+    pub(super) fn io(what: impl Into<String>, source: io::Error) -> Self {
+        Self::Io { what: what.into(), source }
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(source: io::Error) -> Self {
+        Self::io("the operating system refused", source)
+    }
+}

@@ -1,0 +1,399 @@
+//! From create to destroy. Each change holds the box's lock, writes the store last, and runs to its end.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Boot, Boxes, Error, GRACE, Inner, Live, NewBox, Sizes, State, Status, name, spec};
+use crate::machine::{self, Machine, MachineSpec, Network};
+use crate::store::{BoxRecord, ProxyRecord};
+
+/// How often a taken name is replaced by another suggestion.
+const NAMES_TRIED: usize = 20;
+
+impl Boxes {
+    /// Makes a box and boots it.
+    pub(crate) async fn create(&self, new: NewBox) -> Result<BoxRecord, Error> {
+        let (record, proxies) = new.into_record()?;
+        let inner = Arc::clone(&self.inner);
+        self.detached(async move {
+            let root = inner.root(&record.id);
+            let fill = async move { machine::create_root(&root).await };
+            inner.make(record, proxies, fill).await
+        })
+        .await
+    }
+
+    /// Makes a box with a copy of another's files and boots it. The source stands still meanwhile.
+    pub(crate) async fn fork(&self, source: &str, new: NewBox) -> Result<BoxRecord, Error> {
+        let inner = Arc::clone(&self.inner);
+        let source = source.to_owned();
+        self.detached(async move {
+            let (_, state) = inner.locked(&source).await?;
+            let from = inner.record(&source).await?;
+            let proxies = match new.proxies.as_slice() {
+                [] => inner.store.proxies(&source).await?,
+                _ => new.proxies.clone(),
+            };
+            let (mut record, proxies) = inherit(new, &from, proxies).into_record()?;
+            record.source_id = from.id;
+            record.source_name = from.name;
+            let paused = match &*state {
+                State::Running(boot) => Some(boot.machine.clone()),
+                _ => None,
+            };
+            let (from, to) = (inner.root(&source), inner.root(&record.id));
+            let fill = async move {
+                if let Some(machine) = &paused {
+                    machine.suspend().await?;
+                }
+                let copied = machine::copy_root(&from, &to).await;
+                if let Some(machine) = &paused {
+                    machine.resume().await?;
+                }
+                drop(state);
+                copied
+            };
+            inner.make(record, proxies, fill).await
+        })
+        .await
+    }
+
+    pub(crate) async fn start(&self, id: &str) -> Result<(), Error> {
+        let (inner, id) = (Arc::clone(&self.inner), id.to_owned());
+        self.detached(async move {
+            let (live, mut state) = inner.locked(&id).await?;
+            match &*state {
+                State::Running(_) => Ok(()),
+                State::Suspended(_) => inner.resume(&live, &mut state).await,
+                State::Down | State::Destroyed => inner.boot(&live, &mut state).await,
+            }
+        })
+        .await
+    }
+
+    pub(crate) async fn stop(&self, id: &str) -> Result<(), Error> {
+        let (inner, id) = (Arc::clone(&self.inner), id.to_owned());
+        self.detached(async move {
+            let (_, mut state) = inner.locked(&id).await?;
+            halt(&mut state, GRACE).await;
+            Ok(inner.store.set_status(&id, Status::Stopped).await?)
+        })
+        .await
+    }
+
+    pub(crate) async fn reboot(&self, id: &str) -> Result<(), Error> {
+        let (inner, id) = (Arc::clone(&self.inner), id.to_owned());
+        self.detached(async move {
+            let (live, mut state) = inner.locked(&id).await?;
+            if matches!(*state, State::Down) {
+                return Err(inner.wrong_status(&id, "start it instead").await);
+            }
+            halt(&mut state, GRACE).await;
+            inner.boot(&live, &mut state).await
+        })
+        .await
+    }
+
+    /// Stops every process where it stands, and says how long that took.
+    pub(crate) async fn suspend(&self, id: &str) -> Result<Duration, Error> {
+        let (inner, id) = (Arc::clone(&self.inner), id.to_owned());
+        self.detached(async move {
+            let (_, mut state) = inner.locked(&id).await?;
+            inner.suspend(&id, &mut state).await
+        })
+        .await
+    }
+
+    /// Lets a suspended box go on, and says how long that took.
+    pub(crate) async fn resume(&self, id: &str) -> Result<Duration, Error> {
+        let (inner, id) = (Arc::clone(&self.inner), id.to_owned());
+        self.detached(async move {
+            let (live, mut state) = inner.locked(&id).await?;
+            let started = Instant::now();
+            match &*state {
+                State::Running(_) => {}
+                State::Suspended(_) => inner.resume(&live, &mut state).await?,
+                State::Down | State::Destroyed => {
+                    return Err(inner.wrong_status(&id, "start it first").await);
+                }
+            }
+            Ok(started.elapsed())
+        })
+        .await
+    }
+
+    /// Ends a box at once and forgets it.
+    pub(crate) async fn destroy(&self, id: &str) -> Result<(), Error> {
+        let (inner, id) = (Arc::clone(&self.inner), id.to_owned());
+        self.detached(async move {
+            let (live, mut state) = inner.locked(&id).await?;
+            inner.discard(&live, &mut state).await
+        })
+        .await
+    }
+
+    /// Gives a box another name. Its host name is that too, so a running box reboots, as in the cloud.
+    pub(crate) async fn rename(&self, id: &str, name: &str) -> Result<(), Error> {
+        name::check(name)?;
+        let (inner, id, name) = (Arc::clone(&self.inner), id.to_owned(), name.to_owned());
+        self.detached(async move {
+            let (live, mut state) = inner.locked(&id).await?;
+            if inner.record(&id).await?.name == name {
+                return Ok(());
+            }
+            if !inner.store.rename_box(&id, &name).await? {
+                return Err(Error::NameTaken(name));
+            }
+            if matches!(*state, State::Running(_) | State::Suspended(_)) {
+                halt(&mut state, GRACE).await;
+                inner.boot(&live, &mut state).await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    pub(crate) async fn set_auto_suspend(&self, id: &str, secs: u32) -> Result<(), Error> {
+        let (_, _state) = self.inner.locked(id).await?;
+        Ok(self.inner.store.set_auto_suspend(id, secs).await?)
+    }
+
+    /// The machine of a box that runs; a suspended one is woken, as in the cloud.
+    pub(crate) async fn awake(&self, id: &str) -> Result<Machine, Error> {
+        let (live, mut state) = self.inner.locked(id).await?;
+        if let State::Running(boot) = &*state {
+            return Ok(boot.machine.clone());
+        }
+        if matches!(*state, State::Down) {
+            return Err(self.inner.wrong_status(id, "start it first").await);
+        }
+        let inner = Arc::clone(&self.inner);
+        self.detached(async move {
+            inner.resume(&live, &mut state).await?;
+            match &*state {
+                State::Running(boot) => Ok(boot.machine.clone()),
+                _ => Err(Error::NoSuchBox(live.id.clone())),
+            }
+        })
+        .await
+    }
+}
+
+impl Inner {
+    /// Records a box, lets `fill` lay down its root, and boots it. What fails leaves nothing.
+    async fn make(
+        self: &Arc<Self>,
+        record: BoxRecord,
+        proxies: Vec<ProxyRecord>,
+        fill: impl Future<Output = Result<(), machine::Error>>,
+    ) -> Result<BoxRecord, Error> {
+        let record = self.insert(record, proxies).await?;
+        let (live, mut state) = self.enter(&record.id, State::Down).await;
+        let made = async {
+            let folder = self.folder(&record.id);
+            tokio::fs::create_dir_all(&folder)
+                .await
+                .map_err(|error| Error::io(format!("making {}", folder.display()), error))?;
+            fill.await.map_err(|source| Error::Machine { name: record.name.clone(), source })?;
+            self.boot(&live, &mut state).await?;
+            self.record(&record.id).await
+        };
+        match made.await {
+            Ok(record) => Ok(record),
+            Err(error) => {
+                self.discard(&live, &mut state).await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn insert(&self, mut record: BoxRecord, proxies: Vec<ProxyRecord>) -> Result<BoxRecord, Error> {
+        if !record.name.is_empty() {
+            let added = self.store.insert_box(record.clone(), proxies).await?;
+            return if added { Ok(record) } else { Err(Error::NameTaken(record.name)) };
+        }
+        for _ in 0..NAMES_TRIED {
+            record.name = name::suggest()?;
+            if self.store.insert_box(record.clone(), proxies.clone()).await? {
+                return Ok(record);
+            }
+        }
+        Err(Error::NameTaken(record.name))
+    }
+
+    pub(super) async fn record(&self, id: &str) -> Result<BoxRecord, Error> {
+        self.store.box_by_id(id).await?.ok_or_else(|| Error::NoSuchBox(id.to_owned()))
+    }
+
+    pub(super) async fn boot(self: &Arc<Self>, live: &Arc<Live>, state: &mut State) -> Result<(), Error> {
+        let record = self.record(&live.id).await?;
+        self.store.set_status(&live.id, Status::Starting).await?;
+        let started = Instant::now();
+        match self.machine(&record).await {
+            // `shutdown` may have looked before the box was there.
+            Ok(machine) if self.closing.is_cancelled() => {
+                machine.shutdown(Duration::ZERO).await;
+                Err(Error::Closing)
+            }
+            Ok(machine) => {
+                let boot = Boot { machine, run: Arc::new(()) };
+                *state = State::Running(boot.clone());
+                self.watch(Arc::clone(live), boot);
+                let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+                // 0 would mean that it is not known.
+                Ok(self.store.set_booted(&live.id, millis.max(1)).await?)
+            }
+            Err(error) => {
+                *state = State::Down;
+                self.store.set_status(&live.id, Status::Failed).await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn machine(&self, record: &BoxRecord) -> Result<Machine, Error> {
+        Machine::boot(MachineSpec {
+            id: record.id.clone(),
+            hostname: record.name.clone(),
+            root: self.root(&record.id),
+            runtime_dir: self.runtime.clone(),
+            console: self.console(&record.id),
+            env: record.env.clone(),
+            cmd: record.cmd.clone(),
+            restart: spec::restart_policy(&record.restart_policy)?,
+            mounts: Vec::new(),
+            network: Network::Own,
+        })
+        .await
+        .map_err(|source| Error::Machine { name: record.name.clone(), source })
+    }
+
+    /// Notices when a box ends by itself.
+    fn watch(self: &Arc<Self>, live: Arc<Live>, boot: Boot) {
+        let inner = Arc::clone(self);
+        self.tasks.spawn(async move {
+            boot.machine.exited().await;
+            let mut state = live.state.lock().await;
+            let ended = match &*state {
+                State::Running(now) | State::Suspended(Some(now)) => Arc::ptr_eq(&now.run, &boot.run),
+                _ => false,
+            };
+            if ended && !inner.closing.is_cancelled() {
+                *state = State::Down;
+                if let Err(error) = inner.store.set_status(&live.id, Status::Stopped).await {
+                    eprintln!("boxd-local: box {} ended, but that could not be recorded: {error}", live.id);
+                }
+            }
+        });
+    }
+
+    pub(super) async fn suspend(&self, id: &str, state: &mut State) -> Result<Duration, Error> {
+        let boot = match &*state {
+            State::Running(boot) => boot.clone(),
+            State::Suspended(_) => return Ok(Duration::ZERO),
+            State::Down | State::Destroyed => return Err(self.wrong_status(id, "start it first").await),
+        };
+        let started = Instant::now();
+        if let Err(source) = boot.machine.suspend().await {
+            return Err(self.failed(id, source).await);
+        }
+        let took = started.elapsed();
+        *state = State::Suspended(Some(boot));
+        self.store.set_status(id, Status::Suspended).await?;
+        Ok(took)
+    }
+
+    async fn resume(self: &Arc<Self>, live: &Arc<Live>, state: &mut State) -> Result<(), Error> {
+        let State::Suspended(Some(boot)) = &*state else { return self.boot(live, state).await };
+        if let Err(source) = boot.machine.resume().await {
+            return Err(self.failed(&live.id, source).await);
+        }
+        *state = State::Running(boot.clone());
+        Ok(self.store.set_status(&live.id, Status::Running).await?)
+    }
+
+    /// Ends a box and removes all that is kept of it.
+    pub(super) async fn discard(self: &Arc<Self>, live: &Live, state: &mut State) -> Result<(), Error> {
+        halt(state, Duration::ZERO).await;
+        self.store.delete_box(&live.id).await?;
+        *state = State::Destroyed;
+        self.write(|boxes| boxes.remove(&live.id));
+        live.destroyed.cancel();
+        self.trash(&live.id).await
+    }
+
+    /// Puts a box's folder out of the way now and deletes it in the background.
+    pub(super) async fn trash(self: &Arc<Self>, id: &str) -> Result<(), Error> {
+        let (folder, away) = (self.folder(id), self.trash.join(id));
+        match tokio::fs::rename(&folder, &away).await {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(Error::io(format!("moving {} to the trash", folder.display()), error)),
+        }
+        self.remove(away);
+        Ok(())
+    }
+
+    /// Deletes a folder in the background; what cannot be deleted now is tried again at the next start.
+    pub(super) fn remove(&self, folder: PathBuf) {
+        self.tasks.spawn(async move {
+            if let Err(error) = machine::remove_root(&folder).await {
+                eprintln!("boxd-local: {} stays until the next start: {error}", folder.display());
+            }
+        });
+    }
+
+    async fn wrong_status(&self, id: &str, hint: &'static str) -> Error {
+        match self.record(id).await {
+            Ok(record) => Error::WrongStatus { name: record.name, status: record.status, hint },
+            Err(error) => error,
+        }
+    }
+
+    pub(super) async fn failed(&self, id: &str, source: machine::Error) -> Error {
+        match self.record(id).await {
+            Ok(record) => Error::Machine { name: record.name, source },
+            Err(error) => error,
+        }
+    }
+}
+
+/// Ends the machine, if there is one.
+async fn halt(state: &mut State, grace: Duration) {
+    match std::mem::replace(state, State::Down) {
+        State::Running(boot) => boot.machine.shutdown(grace).await,
+        State::Suspended(Some(boot)) => {
+            // A process that stands still cannot act on SIGTERM; a box that is already gone cannot be resumed.
+            if !grace.is_zero() {
+                boot.machine.resume().await.ok();
+            }
+            boot.machine.shutdown(grace).await;
+        }
+        State::Suspended(None) | State::Down | State::Destroyed => {}
+    }
+}
+
+/// A fork is its source but for what was asked.
+fn inherit(new: NewBox, from: &BoxRecord, proxies: Vec<ProxyRecord>) -> NewBox {
+    let mut labels = from.labels.clone();
+    labels.extend(new.labels);
+    let sizes = new.sizes;
+    NewBox {
+        name: new.name,
+        image: from.image.clone(),
+        restart_policy: from.restart_policy.clone(),
+        env: from.env.clone(),
+        cmd: from.cmd.clone(),
+        labels,
+        sizes: Sizes {
+            vcpu: sizes.vcpu.or(Some(from.vcpu)),
+            memory_bytes: sizes.memory_bytes.or(Some(from.memory_bytes)),
+            disk_bytes: sizes.disk_bytes.or(Some(from.disk_bytes)),
+            auto_suspend_secs: sizes.auto_suspend_secs.or(Some(from.auto_suspend_secs)),
+            auto_destroy_secs: sizes.auto_destroy_secs.or(Some(from.auto_destroy_secs)),
+        },
+        proxies,
+    }
+}

@@ -1,0 +1,188 @@
+//! The boxes of the cluster: their records, their files, and the machines that run them.
+
+mod error;
+mod lifecycle;
+mod name;
+mod restore;
+mod spec;
+mod status;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub(crate) use error::Error;
+pub(crate) use name::suggest as suggest_name;
+pub(crate) use spec::{DEFAULT_IMAGE, NewBox, Sizes};
+pub(crate) use status::Status;
+
+use crate::machine::Machine;
+use crate::store::{BoxRecord, Store};
+
+/// How long processes have between SIGTERM and SIGKILL when a box stops or reboots.
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
+
+/// All boxes. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Boxes {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    folder: PathBuf,
+    /// Where boxes wait to be deleted; emptied at every start.
+    trash: PathBuf,
+    /// Sockets: a path short enough for them, gone with the process.
+    runtime: PathBuf,
+    live: RwLock<HashMap<String, Arc<Live>>>,
+    tasks: TaskTracker,
+    closing: CancellationToken,
+}
+
+/// A box in memory.
+struct Live {
+    id: String,
+    /// Held through every change of the box, so that they follow one another.
+    state: Arc<Mutex<State>>,
+    destroyed: CancellationToken,
+}
+
+enum State {
+    /// Stopped or failed.
+    Down,
+    Running(Boot),
+    /// Without a machine when the cluster was restarted meanwhile: its memory is gone, and it will boot.
+    Suspended(Option<Boot>),
+    Destroyed,
+}
+
+/// One run of a box, from boot to end.
+#[derive(Clone)]
+struct Boot {
+    machine: Machine,
+    /// Tells one run from the next.
+    run: Arc<()>,
+}
+
+/// Where a box's console output is, and until when.
+pub(crate) struct Console {
+    pub(crate) path: PathBuf,
+    pub(crate) destroyed: CancellationToken,
+    pub(crate) closing: CancellationToken,
+}
+
+impl Boxes {
+    /// Takes over what the data folder holds. Boxes that ran boot again, in the background.
+    pub(crate) async fn open(data: &Path, runtime: &Path, store: Store) -> Result<Self, Error> {
+        let inner = Inner {
+            store,
+            folder: data.join("boxes"),
+            trash: data.join("trash"),
+            runtime: runtime.to_owned(),
+            live: RwLock::default(),
+            tasks: TaskTracker::new(),
+            closing: CancellationToken::new(),
+        };
+        let boxes = Self { inner: Arc::new(inner) };
+        boxes.restore().await?;
+        Ok(boxes)
+    }
+
+    pub(crate) async fn get(&self, id: &str) -> Result<BoxRecord, Error> {
+        self.inner.store.box_by_id(id).await?.ok_or_else(|| Error::NoSuchBox(id.to_owned()))
+    }
+
+    pub(crate) async fn list(&self) -> Result<Vec<BoxRecord>, Error> {
+        Ok(self.inner.store.boxes().await?)
+    }
+
+    pub(crate) fn console(&self, id: &str) -> Result<Console, Error> {
+        let live = self.inner.live(id)?;
+        Ok(Console {
+            path: self.inner.console(id),
+            destroyed: live.destroyed.clone(),
+            closing: self.inner.closing.clone(),
+        })
+    }
+
+    /// Ends every box, and waits until no work is left. At the next start those that ran boot again.
+    pub(crate) async fn shutdown(&self, grace: Duration) {
+        self.inner.closing.cancel();
+        let live: Vec<_> = self.inner.read().values().cloned().collect();
+        for live in live {
+            self.inner.tasks.spawn(async move {
+                let mut state = live.state.lock().await;
+                if let State::Running(boot) | State::Suspended(Some(boot)) =
+                    std::mem::replace(&mut *state, State::Down)
+                {
+                    boot.machine.shutdown(grace).await;
+                }
+            });
+        }
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+    }
+
+    /// Runs a change of a box to its end, even if the caller hangs up meanwhile.
+    async fn detached<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        if self.inner.closing.is_cancelled() {
+            return Err(Error::Closing);
+        }
+        self.inner.tasks.spawn(work).await.unwrap_or(Err(Error::Fault))
+    }
+}
+
+impl Inner {
+    fn folder(&self, id: &str) -> PathBuf {
+        self.folder.join(id)
+    }
+
+    fn root(&self, id: &str) -> PathBuf {
+        self.folder(id).join("root")
+    }
+
+    fn console(&self, id: &str) -> PathBuf {
+        self.folder(id).join("console.log")
+    }
+
+    fn live(&self, id: &str) -> Result<Arc<Live>, Error> {
+        self.read().get(id).cloned().ok_or_else(|| Error::NoSuchBox(id.to_owned()))
+    }
+
+    /// The box, with its state locked; an error once it is destroyed.
+    async fn locked(&self, id: &str) -> Result<(Arc<Live>, OwnedMutexGuard<State>), Error> {
+        let live = self.live(id)?;
+        let state = Arc::clone(&live.state).lock_owned().await;
+        if matches!(*state, State::Destroyed) {
+            return Err(Error::NoSuchBox(id.to_owned()));
+        }
+        Ok((live, state))
+    }
+
+    /// Adds a box to the map, its state locked before anyone can see it.
+    async fn enter(&self, id: &str, state: State) -> (Arc<Live>, OwnedMutexGuard<State>) {
+        let state = Arc::new(Mutex::new(state));
+        let guard = Arc::clone(&state).lock_owned().await;
+        let live = Arc::new(Live { id: id.to_owned(), state, destroyed: CancellationToken::new() });
+        self.write(|boxes| boxes.insert(id.to_owned(), Arc::clone(&live)));
+        (live, guard)
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<String, Arc<Live>>> {
+        self.live.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write<T>(&self, change: impl FnOnce(&mut HashMap<String, Arc<Live>>) -> T) -> T {
+        change(&mut self.live.write().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,95 @@
+//! What the cluster remembers: one `SQLite` file in the data folder.
+
+mod boxes;
+mod credentials;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+
+pub(crate) use boxes::{BoxRecord, ProxyRecord};
+pub(crate) use credentials::{ApiKeyRecord, TokenRecord};
+
+/// One script per schema version, applied in order and once.
+const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+
+/// Why the store could not answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    #[error("the cluster's database: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("a value in the cluster's database: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("the data folder was written by a newer boxd-local (schema {found}, this one knows {known})")]
+    Newer { found: u32, known: u32 },
+    #[error("the cluster is shutting down")]
+    Closed,
+}
+
+/// A handle to the database. Cheap to clone; its work runs off the async threads.
+#[derive(Clone)]
+pub(crate) struct Store {
+    connection: Arc<Mutex<Connection>>,
+}
+
+impl Store {
+    /// Opens the database at `path`, making or upgrading it. Blocks.
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        let mut connection = Connection::open(path)?;
+        // With a WAL, NORMAL keeps every commit when the process is killed; only a power cut can lose the last ones.
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        migrate(&mut connection)?;
+        Ok(Self { connection: Arc::new(Mutex::new(connection)) })
+    }
+
+    /// Runs `work` with the connection, on a thread that may block.
+    async fn run<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let connection = Arc::clone(&self.connection);
+        tokio::task::spawn_blocking(move || {
+            // A panic elsewhere rolled its transaction back; the connection is sound.
+            work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner))
+        })
+        .await
+        .unwrap_or(Err(StoreError::Closed))
+    }
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let mut version = 0;
+    for script in MIGRATIONS {
+        version += 1;
+        if version > found {
+            let step = connection.transaction()?;
+            step.execute_batch(script)?;
+            step.pragma_update(None, "user_version", version)?;
+            step.commit()?;
+        }
+    }
+    if found > version {
+        return Err(StoreError::Newer { found, known: version });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_schema_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        drop(Store::open(&path).unwrap());
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        let error = Store::open(&path).err().unwrap();
+        assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error}");
+    }
+}

@@ -1,0 +1,80 @@
+//! The web port: the exchange of API keys for JWTs.
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::credentials::{Credentials, Error};
+use crate::rate_limit::RateLimit;
+
+pub(crate) const EXCHANGE_PATH: &str = "/api/v1/auth/token";
+/// More than any request here needs.
+const BODY_BYTES: usize = 16 << 10;
+
+struct Web {
+    credentials: Arc<Credentials>,
+    exchanges: Option<RateLimit<IpAddr>>,
+}
+
+/// The routes of the web port. `exchange_limit`: exchanges a minute from one address; none for any number.
+pub(crate) fn router(credentials: Arc<Credentials>, exchange_limit: Option<NonZeroU32>) -> Router {
+    let exchanges = exchange_limit.map(RateLimit::per_minute);
+    Router::new()
+        .route(EXCHANGE_PATH, post(exchange).fallback(wrong_method))
+        .fallback(not_found)
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .with_state(Arc::new(Web { credentials, exchanges }))
+}
+
+#[derive(Deserialize)]
+struct ExchangeRequest {
+    api_key: String,
+}
+
+async fn exchange(
+    State(web): State<Arc<Web>>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    request: Result<Json<ExchangeRequest>, JsonRejection>,
+) -> Response {
+    if let Some(wait) = web.exchanges.as_ref().and_then(|limit| limit.check(from.ip()).err()) {
+        // Rounded up: one who waits that long is let in.
+        let seconds = wait.as_secs() + 1;
+        let message = format!("too many exchanges from {}; a token lives for an hour, keep it", from.ip());
+        let answer = error(StatusCode::TOO_MANY_REQUESTS, &message);
+        return ([(header::RETRY_AFTER, seconds.to_string())], answer).into_response();
+    }
+    let key = match request {
+        Ok(Json(request)) => request.api_key,
+        Err(rejection) => return error(rejection.status(), &rejection.body_text()),
+    };
+    match web.credentials.exchange(&key).await {
+        Ok(issued) => {
+            let body = json!({ "token": issued.token, "expires_at": issued.expires_at });
+            ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+        }
+        Err(unknown @ Error::UnknownKey) => error(StatusCode::UNAUTHORIZED, &unknown.to_string()),
+        Err(failure) => error(StatusCode::INTERNAL_SERVER_ERROR, &failure.to_string()),
+    }
+}
+
+async fn wrong_method() -> Response {
+    let answer = error(StatusCode::METHOD_NOT_ALLOWED, "the exchange is a POST");
+    ([(header::ALLOW, "POST")], answer).into_response()
+}
+
+async fn not_found() -> Response {
+    error(StatusCode::NOT_FOUND, &format!("nothing is here; the token exchange is at {EXCHANGE_PATH}"))
+}
+
+fn error(status: StatusCode, message: &str) -> Response {
+    (status, Json(json!({ "error": message }))).into_response()
+}
