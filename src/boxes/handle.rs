@@ -1,0 +1,366 @@
+//! A handle to a box: its lifecycle, and the doors to commands, files and logs.
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use futures_core::future::BoxFuture;
+use prost::Message;
+
+use super::exec::quote::Command;
+use super::exec::{Exec, Target};
+use super::files::{Content, ReadFile, WriteFile};
+use super::{BoxInfo, BoxStatus, LogStream, RestartPolicy};
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::rt;
+use crate::transport::{Code, Method};
+use crate::wire::{self, methods};
+
+/// How long [`BoxHandle::wait_until_ready`] waits, and how often it looks.
+const READY_TIMEOUT: Duration = Duration::from_secs(90);
+const READY_POLL: Duration = Duration::from_millis(500);
+
+/// A box.
+///
+/// Cheap to clone; clones share what is known of the box. What the accessors tell is what the server said last:
+/// [`refresh`](BoxHandle::refresh) asks again. Dropping a handle does nothing to the box.
+#[derive(Clone)]
+pub struct BoxHandle {
+    client: Client,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    id: String,
+    info: RwLock<BoxInfo>,
+}
+
+impl BoxHandle {
+    pub(super) fn new(client: Client, info: BoxInfo) -> Self {
+        Self { client, shared: Arc::new(Shared { id: info.id.clone(), info: RwLock::new(info) }) }
+    }
+
+    /// The box's id, which stays the same for good.
+    pub fn id(&self) -> &str {
+        &self.shared.id
+    }
+
+    /// All that is known of the box.
+    pub fn info(&self) -> BoxInfo {
+        self.read(Clone::clone)
+    }
+
+    /// The box's name.
+    pub fn name(&self) -> String {
+        self.read(|info| info.name.clone())
+    }
+
+    /// The image that it was made from.
+    pub fn image(&self) -> String {
+        self.read(|info| info.image.clone())
+    }
+
+    /// Its public address; empty where it has none.
+    pub fn public_ip(&self) -> String {
+        self.read(|info| info.public_ip.clone())
+    }
+
+    /// Its state.
+    pub fn status(&self) -> BoxStatus {
+        self.read(|info| info.status.clone())
+    }
+
+    /// Where its default proxy answers. From create and fork.
+    pub fn url(&self) -> Option<String> {
+        self.read(|info| info.url.clone())
+    }
+
+    /// How long it took to boot.
+    pub fn boot_time(&self) -> Option<Duration> {
+        self.read(|info| info.boot_time)
+    }
+
+    /// The box that it was forked from. From fork.
+    pub fn forked_from(&self) -> Option<String> {
+        self.read(|info| info.forked_from.clone())
+    }
+
+    /// When its main process is started again. From get and list.
+    pub fn restart_policy(&self) -> Option<RestartPolicy> {
+        self.read(|info| info.restart_policy.clone())
+    }
+
+    /// The size of its disk in bytes. From get and list.
+    pub fn disk_bytes(&self) -> Option<u64> {
+        self.read(|info| info.disk_bytes)
+    }
+
+    /// After which idle time it is suspended; zero is never. From get and list.
+    pub fn auto_suspend_timeout(&self) -> Option<Duration> {
+        self.read(|info| info.auto_suspend_timeout)
+    }
+
+    /// Boots a stopped box again. Its files are those it had.
+    pub async fn start(&self) -> Result<()> {
+        let request = wire::StartVmRequest { vm_id: self.vm_id() };
+        self.change("start", methods::START_VM, &request, BoxStatus::Running).await.map(drop)
+    }
+
+    /// Ends every process of the box. Its files are kept.
+    pub async fn stop(&self) -> Result<()> {
+        let request = wire::StopVmRequest { vm_id: self.vm_id() };
+        self.change("stop", methods::STOP_VM, &request, BoxStatus::Stopped).await.map(drop)
+    }
+
+    /// Stops and starts the box.
+    pub async fn reboot(&self) -> Result<()> {
+        let request = wire::RebootVmRequest { vm_id: self.vm_id() };
+        self.change("reboot", methods::REBOOT_VM, &request, BoxStatus::Running).await.map(drop)
+    }
+
+    /// Stops every process in its tracks, with its memory.
+    pub async fn suspend(&self) -> Result<SuspendResult> {
+        let request = wire::SuspendVmRequest { vm_id: self.vm_id() };
+        let done = self.change("suspend", methods::SUSPEND_VM, &request, BoxStatus::Suspended).await?;
+        Ok(SuspendResult { duration: Duration::from_micros(done.suspend_us) })
+    }
+
+    /// Lets a suspended box go on where it was.
+    pub async fn resume(&self) -> Result<ResumeResult> {
+        let request = wire::ResumeVmRequest { vm_id: self.vm_id() };
+        let done = self.change("resume", methods::RESUME_VM, &request, BoxStatus::Running).await?;
+        Ok(ResumeResult { duration: Duration::from_micros(done.resume_us) })
+    }
+
+    /// Destroys the box and its files, for good.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) when it was destroyed before.
+    pub async fn destroy(&self) -> Result<()> {
+        let request = wire::DestroyVmRequest { vm_id: self.vm_id() };
+        self.change("destroy", methods::DESTROY_VM, &request, BoxStatus::Destroyed).await.map(drop)
+    }
+
+    /// Asks the server for the box's present state, which the accessors then tell. Repeated on a lost connection.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) when it was destroyed.
+    pub async fn refresh(&self) -> Result<BoxInfo> {
+        self.refresh_within(self.client.request_timeout()).await
+    }
+
+    async fn refresh_within(&self, limit: Duration) -> Result<BoxInfo> {
+        let request = wire::GetVmRequest { vm_id: self.vm_id() };
+        let vm = self.client.unary_within(methods::GET_VM, &request, limit).await;
+        let vm = vm.map_err(|error| error.doing(|| format!("refresh box {}", self.target())))?;
+        let mut info = self.shared.info.write().unwrap_or_else(PoisonError::into_inner);
+        info.update(vm.into());
+        Ok(info.clone())
+    }
+
+    /// Waits until the box is `running` and a command succeeds in it: 90 s unless
+    /// [`timeout`](WaitUntilReady::timeout) says otherwise.
+    ///
+    /// ```
+    /// # async fn example(compute: boxd::Compute) -> boxd::Result<()> {
+    /// let b = compute.boxes().create("web").await?;
+    /// b.wait_until_ready().timeout(std::time::Duration::from_secs(30)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Timeout`](crate::ErrorKind::Timeout) when time runs out; at once when the box has failed, was stopped or was
+    /// destroyed.
+    pub fn wait_until_ready(&self) -> WaitUntilReady {
+        WaitUntilReady { handle: self.clone(), limit: READY_TIMEOUT }
+    }
+
+    /// A program and its arguments, to be run in the box. Each argument arrives as it is; no shell reads them.
+    ///
+    /// ```
+    /// # async fn example(b: &boxd::BoxHandle) -> boxd::Result<()> {
+    /// let listing = b.exec(["ls", "-la", "/tmp/a folder"]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn exec(&self, command: impl IntoIterator<Item = impl Into<String>>) -> Exec {
+        let words = command.into_iter().map(Into::into).collect();
+        Exec::new(self.client.clone(), self.target(), Command::Argv(words))
+    }
+
+    /// A line for the box's shell: pipes, variables, `&&`. Variables and directory set on it hold for all of it.
+    ///
+    /// ```
+    /// # async fn example(b: &boxd::BoxHandle) -> boxd::Result<()> {
+    /// let count = b.exec_shell("cat *.log | grep -c $WORD").env("WORD", "error").current_dir("/var/log").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn exec_shell(&self, line: impl Into<String>) -> Exec {
+        Exec::new(self.client.clone(), self.target(), Command::Shell(line.into()))
+    }
+
+    /// Writes a file in the box: bytes, text, a file of this machine ([`Content::file`]), or what a reader gives
+    /// ([`Content::reader`]). A relative path starts at the box user's home.
+    ///
+    /// ```
+    /// # async fn example(b: &boxd::BoxHandle) -> boxd::Result<()> {
+    /// b.write_file("text content", "/app/file.txt").await?;
+    /// b.write_file(vec![0, 159, 146, 150], "/app/file.bin").await?;
+    /// b.write_file(boxd::Content::file("local/file.py"), "/app/file.py").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn write_file(&self, content: impl Into<Content>, path: impl Into<String>) -> WriteFile {
+        WriteFile::new(self.client.clone(), self.target(), content.into(), path.into())
+    }
+
+    /// Reads a file of the box: whole when awaited, or [as a stream](ReadFile::stream) or
+    /// [into a file](ReadFile::to_path) of this machine.
+    ///
+    /// ```
+    /// # async fn example(b: &boxd::BoxHandle) -> boxd::Result<()> {
+    /// let data: bytes::Bytes = b.read_file("/app/output.json").await?;
+    /// b.read_file("/app/large.bin").to_path("large.bin").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn read_file(&self, path: impl Into<String>) -> ReadFile {
+        ReadFile::new(self.client.clone(), self.target(), path.into())
+    }
+
+    /// The box's console output: what is there, or with [`follow(true)`](LogStream::follow) what comes too.
+    pub fn stream_logs(&self) -> LogStream {
+        LogStream::new(self.client.clone(), self.target())
+    }
+
+    fn vm_id(&self) -> String {
+        self.shared.id.clone()
+    }
+
+    fn target(&self) -> Target {
+        Target { id: self.vm_id(), name: self.name() }
+    }
+
+    fn read<R>(&self, what: impl FnOnce(&BoxInfo) -> R) -> R {
+        what(&self.shared.info.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A call that leads to another state.
+    async fn change<Req, Res>(
+        &self,
+        verb: &str,
+        method: Method<Req, Res>,
+        request: &Req,
+        leads_to: BoxStatus,
+    ) -> Result<Res>
+    where
+        Req: Message,
+        Res: Message + Default,
+    {
+        let done = self.client.unary(method, request).await;
+        let done = done.map_err(|error| error.doing(|| format!("{verb} box {}", self.target())))?;
+        self.shared.info.write().unwrap_or_else(PoisonError::into_inner).status = leads_to;
+        Ok(done)
+    }
+}
+
+impl fmt::Debug for BoxHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("BoxHandle").field(&self.info()).finish()
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} ({})", self.name, self.id)
+    }
+}
+
+/// What a suspend answers.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SuspendResult {
+    /// How long it took at the server, to the microsecond.
+    pub duration: Duration,
+}
+
+/// What a resume answers.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResumeResult {
+    /// How long it took at the server, to the microsecond.
+    pub duration: Duration,
+}
+
+/// The wait for a box to be usable. See [`BoxHandle::wait_until_ready`].
+#[must_use = "this waits when it is awaited"]
+#[derive(Clone, Debug)]
+pub struct WaitUntilReady {
+    handle: BoxHandle,
+    limit: Duration,
+}
+
+impl WaitUntilReady {
+    /// How long to wait; every call in it ends by then too. Default: 90 s.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    async fn run(self) -> Result<()> {
+        let Self { handle, limit } = self;
+        let mut seen = handle.status();
+        let ready = rt::timeout(limit, async {
+            while !is_ready(&handle, limit, &mut seen).await? {
+                rt::sleep(READY_POLL).await;
+            }
+            Ok(())
+        });
+        let doing = || format!("wait until box {} is ready", handle.target());
+        let ended = ready.await.unwrap_or_else(|| {
+            Err(Error::of(
+                Code::DeadlineExceeded,
+                format!("not ready within {limit:?}; its status is {seen}"),
+            ))
+        });
+        ended.map_err(|error| error.doing(doing))
+    }
+}
+
+/// Whether the box runs and takes commands.
+async fn is_ready(handle: &BoxHandle, limit: Duration, seen: &mut BoxStatus) -> Result<bool> {
+    *seen = handle.refresh_within(limit).await?.status;
+    if seen.is_final() {
+        let why = format!("the box is {seen}, and will not become ready by itself");
+        return Err(Error::of(Code::FailedPrecondition, why));
+    }
+    if *seen != BoxStatus::Running {
+        return Ok(false);
+    }
+    match handle.exec(["true"]).await {
+        Ok(result) => Ok(result.success()),
+        // These say that it will never work; anything else may pass.
+        Err(error)
+            if matches!(
+                error.grpc_code(),
+                Some(Code::Unauthenticated | Code::PermissionDenied | Code::NotFound)
+            ) =>
+        {
+            Err(error)
+        }
+        Err(_) => Ok(false),
+    }
+}
+
+impl IntoFuture for WaitUntilReady {
+    type Output = Result<()>;
+    type IntoFuture = BoxFuture<'static, Result<()>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}

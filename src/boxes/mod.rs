@@ -1,0 +1,280 @@
+//! Boxes: create, list, get, fork; and all that a box does.
+
+mod config;
+pub(crate) mod exec;
+mod files;
+mod handle;
+mod info;
+mod logs;
+mod status;
+
+use std::fmt;
+use std::future::IntoFuture;
+
+use futures_core::future::BoxFuture;
+
+pub use self::config::{BoxConfig, Lifecycle, Network, ProxyEntry, RestartPolicy, Size, VolumeMount};
+pub use self::exec::{Cut, Exec, ExecOutput, ExecProcess, ExecResult, ExecStdin, PartialOutput};
+pub(crate) use self::files::Support;
+pub use self::files::{Content, FileStream, Progress, ReadFile, WriteFile};
+pub use self::handle::{BoxHandle, ResumeResult, SuspendResult, WaitUntilReady};
+pub use self::info::BoxInfo;
+pub use self::logs::LogStream;
+pub use self::status::BoxStatus;
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::transport::Code;
+use crate::wire::{self, methods};
+
+/// Creates, finds and forks boxes. From [`Compute::boxes`](crate::Compute::boxes).
+#[derive(Clone, Debug)]
+pub struct Boxes {
+    client: Client,
+}
+
+impl Boxes {
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// Creates a box of this name; an empty name lets the server choose one. Await it, or set its image and
+    /// [`BoxConfig`] first.
+    ///
+    /// Returns once the box is scheduled; [`wait_until_ready`](BoxHandle::wait_until_ready) waits until commands run
+    /// in it.
+    ///
+    /// ```
+    /// # async fn example(compute: boxd::Compute) -> boxd::Result<()> {
+    /// let plain = compute.boxes().create("web").await?;
+    /// let sized = compute
+    ///     .boxes()
+    ///     .create("worker")
+    ///     .image("ghcr.io/org/img:tag")
+    ///     .config(boxd::BoxConfig::new().vcpu(2).memory("4G"))
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a name that is taken or a configuration that cannot
+    /// be right. Never sent twice: when the answer is lost, [`Error::outcome_unknown`] holds, and
+    /// [`get`](Boxes::get) by the name tells.
+    pub fn create(&self, name: impl Into<String>) -> CreateBox {
+        CreateBox {
+            client: self.client.clone(),
+            name: name.into(),
+            image: String::new(),
+            config: BoxConfig::new(),
+        }
+    }
+
+    /// All boxes of the account. Repeated on a lost connection.
+    pub async fn list(&self) -> Result<Vec<BoxHandle>> {
+        let answer = self.client.unary(methods::LIST_VMS, &wire::ListVmsRequest::default()).await?;
+        Ok(answer.vms.into_iter().map(|vm| BoxHandle::new(self.client.clone(), vm.into())).collect())
+    }
+
+    /// The box of this name or id. Repeated on a lost connection.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) when there is neither.
+    pub async fn get(&self, name_or_id: impl AsRef<str>) -> Result<BoxHandle> {
+        let wanted = name_or_id.as_ref();
+        if wanted.is_empty() {
+            return Err(Error::invalid_argument("name_or_id", "is empty"));
+        }
+        let request = wire::GetVmRequest { vm_id: wanted.to_owned() };
+        let info: BoxInfo = match self.client.unary(methods::GET_VM, &request).await {
+            Ok(vm) => vm.into(),
+            // The server looks for ids alone; names are found in the list.
+            Err(error) if error.grpc_code() == Some(Code::NotFound) => {
+                let all = self.client.unary(methods::LIST_VMS, &wire::ListVmsRequest::default()).await?;
+                let named = all.vms.into_iter().find(|vm| vm.name == wanted);
+                named.ok_or_else(|| error.doing(|| format!("get box {wanted:?}")))?.into()
+            }
+            Err(error) => return Err(error.doing(|| format!("get box {wanted:?}"))),
+        };
+        Ok(BoxHandle::new(self.client.clone(), info))
+    }
+
+    /// Forks a box, given by name, id or handle: a new box with a copy of its files. Await it, or set its name and
+    /// [`BoxConfig`] first.
+    ///
+    /// ```
+    /// # async fn example(compute: boxd::Compute) -> boxd::Result<()> {
+    /// let forked = compute.boxes().fork("my-vm").name("f1").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`create`](Boxes::create), and [`NotFound`](crate::ErrorKind::NotFound) for a source that is not there.
+    pub fn fork(&self, source: impl Into<BoxRef>) -> ForkBox {
+        ForkBox { boxes: self.clone(), source: source.into(), name: String::new(), config: None }
+    }
+}
+
+/// A box to be named in a call: by its handle, its name or its id.
+#[derive(Clone, Debug)]
+pub struct BoxRef(pub(crate) Reference);
+
+#[derive(Clone, Debug)]
+pub(crate) enum Reference {
+    Id(String),
+    NameOrId(String),
+}
+
+impl From<&BoxHandle> for BoxRef {
+    fn from(handle: &BoxHandle) -> Self {
+        Self(Reference::Id(handle.id().to_owned()))
+    }
+}
+
+impl From<&str> for BoxRef {
+    fn from(name_or_id: &str) -> Self {
+        Self(Reference::NameOrId(name_or_id.to_owned()))
+    }
+}
+
+impl From<String> for BoxRef {
+    fn from(name_or_id: String) -> Self {
+        Self(Reference::NameOrId(name_or_id))
+    }
+}
+
+impl From<&String> for BoxRef {
+    fn from(name_or_id: &String) -> Self {
+        Self(Reference::NameOrId(name_or_id.clone()))
+    }
+}
+
+/// A box about to be created. See [`Boxes::create`].
+#[must_use = "a box is created when this is awaited"]
+#[derive(Clone)]
+pub struct CreateBox {
+    client: Client,
+    name: String,
+    image: String,
+    config: BoxConfig,
+}
+
+impl CreateBox {
+    /// Sets the image, `"ghcr.io/org/img:tag"`. Default: the cluster's.
+    pub fn image(mut self, image: impl Into<String>) -> Self {
+        self.image = image.into();
+        self
+    }
+
+    /// Sets everything else.
+    pub fn config(mut self, config: BoxConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    async fn run(self) -> Result<BoxHandle> {
+        let Self { client, name, image, config } = self;
+        let sized = config.to_wire()?;
+        let request = wire::CreateVmRequest {
+            name: name.clone(),
+            image_ref: image,
+            env: config.env.into_iter().map(|(key, value)| wire::EnvVar { key, value }).collect(),
+            cmd: config.cmd,
+            restart_policy: config.restart_policy.as_str().to_owned(),
+            config: Some(sized),
+            ..wire::CreateVmRequest::default()
+        };
+        let made = client.unary(methods::CREATE_VM, &request).await;
+        let made = made.map_err(|error| error.doing(|| format!("create box {name:?}")))?;
+        Ok(BoxHandle::new(client, made.into()))
+    }
+}
+
+impl IntoFuture for CreateBox {
+    type Output = Result<BoxHandle>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl fmt::Debug for CreateBox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CreateBox")
+            .field("name", &self.name)
+            .field("image", &self.image)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A fork about to be made. See [`Boxes::fork`].
+#[must_use = "a box is forked when this is awaited"]
+#[derive(Clone, Debug)]
+pub struct ForkBox {
+    boxes: Boxes,
+    source: BoxRef,
+    name: String,
+    config: Option<BoxConfig>,
+}
+
+impl ForkBox {
+    /// Sets the new box's name. Default: the server chooses one.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Sets another size than the source's. The wire carries no `env`, `cmd` or restart policy for a fork: a
+    /// configuration that sets one is refused.
+    pub fn config(mut self, config: BoxConfig) -> Self {
+        self.config = Some(config);
+        self
+    }
+
+    async fn run(self) -> Result<BoxHandle> {
+        let config = self.config.map(|config| {
+            if !config.env.is_empty()
+                || !config.cmd.is_empty()
+                || config.restart_policy != RestartPolicy::default()
+            {
+                return Err(Error::invalid_argument(
+                    "config",
+                    "a fork keeps its source's env, cmd and restart policy",
+                ));
+            }
+            config.to_wire()
+        });
+        let config = config.transpose()?;
+        let client = self.boxes.client.clone();
+        let source = client.resolve(&self.source).await?;
+        let request = wire::ForkVmRequest {
+            source_vm_id: source.clone(),
+            name: self.name,
+            config,
+            ..wire::ForkVmRequest::default()
+        };
+        let made = client.unary(methods::FORK_VM, &request).await;
+        let made = made.map_err(|error| error.doing(|| format!("fork box {source}")))?;
+        Ok(BoxHandle::new(client, made.into()))
+    }
+}
+
+impl IntoFuture for ForkBox {
+    type Output = Result<BoxHandle>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl Client {
+    /// The id of a box that was named in a call.
+    pub(crate) async fn resolve(&self, reference: &BoxRef) -> Result<String> {
+        match &reference.0 {
+            Reference::Id(id) => Ok(id.clone()),
+            Reference::NameOrId(wanted) => Ok(Boxes::new(self.clone()).get(wanted).await?.id().to_owned()),
+        }
+    }
+}

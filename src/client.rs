@@ -1,0 +1,238 @@
+//! What every call goes through, in one order: credentials, retry, deadline, validation, transport.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_core::stream::BoxStream;
+use futures_util::FutureExt;
+use prost::Message;
+
+use crate::boxes::Support;
+use crate::credentials::Credentials;
+use crate::error::{Error, Result};
+use crate::rt;
+use crate::stream::Answers;
+use crate::transport::{Call, Code, EncodedMessage, Kind, MessageStream, Method, Status, Transport};
+
+/// The request metadata in which this SDK announces itself.
+const VERSION_HEADER: &str = "x-boxd-rust-sdk-version";
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timeouts {
+    /// A unary call with all its attempts.
+    pub(crate) request: Duration,
+    /// Until a stream's first sign of life.
+    pub(crate) open: Option<Duration>,
+    /// Between two messages of a stream.
+    pub(crate) idle: Option<Duration>,
+}
+
+/// When a call that may be repeated is sent again: on `UNAVAILABLE` alone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Retry {
+    pub(crate) attempts: u32,
+    /// Before the first repetition; doubles each time, with jitter.
+    pub(crate) backoff: Duration,
+}
+
+/// The part of a [`Compute`](crate::Compute) that all handles share.
+#[derive(Clone)]
+pub(crate) struct Client {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    transport: Arc<dyn Transport>,
+    credentials: Credentials,
+    timeouts: Timeouts,
+    retry: Retry,
+    support: FileStreams,
+}
+
+/// Which of the newer streaming RPCs the server is known to have.
+#[derive(Debug, Default)]
+pub(crate) struct FileStreams {
+    pub(crate) upload: Support,
+    pub(crate) download: Support,
+}
+
+impl Client {
+    pub(crate) fn new(
+        transport: Arc<dyn Transport>,
+        credentials: Credentials,
+        timeouts: Timeouts,
+        retry: Retry,
+    ) -> Self {
+        let support = FileStreams::default();
+        Self { shared: Arc::new(Shared { transport, credentials, timeouts, retry, support }) }
+    }
+
+    pub(crate) fn support(&self) -> &FileStreams {
+        &self.shared.support
+    }
+
+    pub(crate) fn request_timeout(&self) -> Duration {
+        self.shared.timeouts.request
+    }
+
+    /// One message there, one back.
+    pub(crate) async fn unary<Req, Res>(&self, method: Method<Req, Res>, request: &Req) -> Result<Res>
+    where
+        Req: Message,
+        Res: Message + Default,
+    {
+        self.unary_within(method, request, self.shared.timeouts.request).await
+    }
+
+    /// As [`Client::unary`], within a limit of its own.
+    pub(crate) async fn unary_within<Req, Res>(
+        &self,
+        method: Method<Req, Res>,
+        request: &Req,
+        limit: Duration,
+    ) -> Result<Res>
+    where
+        Req: Message,
+        Res: Message + Default,
+    {
+        debug_assert_eq!(method.kind(), Kind::Unary, "{method:?}");
+        let message = EncodedMessage::encode(request);
+        let started = rt::Instant::now();
+        let whole = self.attempts(method.path(), method.repeatable(), message, started, limit);
+        let reply = match rt::timeout(limit, whole).await {
+            Some(outcome) => outcome?,
+            None => return Err(Error::from_status(out_of_time(limit), method.repeatable())),
+        };
+        decode(reply)
+    }
+
+    /// Not generic over the messages, so that it is compiled once.
+    async fn attempts(
+        &self,
+        path: &'static str,
+        repeatable: bool,
+        message: EncodedMessage,
+        started: rt::Instant,
+        limit: Duration,
+    ) -> Result<Bytes> {
+        let mut attempt = 0;
+        loop {
+            let mut call = self.call(path).await?;
+            call.timeout = Some(limit.saturating_sub(started.elapsed()));
+            let status = match self.shared.transport.unary(call, message.clone()).await {
+                Ok(reply) => return Ok(reply.message),
+                Err(status) => status,
+            };
+            attempt += 1;
+            let again = status.code() == Code::Unavailable && (repeatable || status.is_not_sent());
+            if !again || attempt > self.shared.retry.attempts {
+                return Err(Error::from_status(status, repeatable));
+            }
+            let pause = self.shared.retry.pause(attempt);
+            if started.elapsed() + pause >= limit {
+                return Err(Error::from_status(status, repeatable));
+            }
+            rt::sleep(pause).await;
+        }
+    }
+
+    /// One message there, many back. Nothing happens until the stream is polled.
+    pub(crate) fn server_stream<Req, Res>(&self, method: Method<Req, Res>, request: &Req) -> Answers<Res>
+    where
+        Req: Message,
+        Res: Message + Default,
+    {
+        debug_assert_eq!(method.kind(), Kind::ServerStream, "{method:?}");
+        let (client, message, path) = (self.clone(), EncodedMessage::encode(request), method.path());
+        self.answers(method, None, async move {
+            Ok(client.shared.transport.server_stream(client.call(path).await?, message))
+        })
+    }
+
+    /// Many messages there, one or many back. Nothing happens until the stream is polled.
+    pub(crate) fn duplex<Req, Res>(
+        &self,
+        method: Method<Req, Res>,
+        messages: BoxStream<'static, EncodedMessage>,
+        options: DuplexOptions,
+    ) -> Answers<Res>
+    where
+        Req: Message,
+        Res: Message + Default,
+    {
+        debug_assert!(matches!(method.kind(), Kind::Duplex | Kind::ClientStream), "{method:?}");
+        let (client, path) = (self.clone(), method.path());
+        let DuplexOptions { total, input_complete } = options;
+        self.answers(method, total, async move {
+            if !input_complete && !client.shared.transport.capabilities().full_duplex {
+                let status = Status::new(
+                    Code::Unimplemented,
+                    "this transport cannot send while it receives; give all input up front",
+                );
+                return Err(Error::from_status(status.not_sent(), false));
+            }
+            let mut call = client.call(path).await?;
+            call.timeout = total;
+            call.input_complete = input_complete;
+            Ok(client.shared.transport.duplex(call, messages))
+        })
+    }
+
+    fn answers<Req, Res>(
+        &self,
+        method: Method<Req, Res>,
+        total: Option<Duration>,
+        opening: impl Future<Output = Result<MessageStream>> + Send + 'static,
+    ) -> Answers<Res> {
+        let Timeouts { open, idle, .. } = self.shared.timeouts;
+        Answers::new(opening.boxed(), method.repeatable(), total, open, idle)
+    }
+
+    /// A call of `path` with the caller's credentials.
+    async fn call(&self, path: &'static str) -> Result<Call> {
+        rt::check()?;
+        let mut call = Call::new(path);
+        call.metadata.insert("authorization", self.shared.credentials.bearer().await?.as_ref());
+        call.metadata.insert(VERSION_HEADER, env!("CARGO_PKG_VERSION"));
+        Ok(call)
+    }
+}
+
+/// What distinguishes one duplex call from another.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DuplexOptions {
+    /// How long the whole call may take.
+    pub(crate) total: Option<Duration>,
+    /// All messages are at hand already.
+    pub(crate) input_complete: bool,
+}
+
+impl Retry {
+    /// The pause before the given repetition: doubling, within half and the whole of it.
+    fn pause(&self, attempt: u32) -> Duration {
+        let whole = self.backoff.saturating_mul(1 << attempt.saturating_sub(1).min(8));
+        whole.mul_f64(0.5 + rt::random() / 2.0)
+    }
+}
+
+pub(crate) fn decode<Res: Message + Default>(message: Bytes) -> Result<Res> {
+    Res::decode(message).map_err(|error| {
+        Error::of(Code::Internal, format!("the server's answer could not be read: {error}")).because(error)
+    })
+}
+
+pub(crate) fn out_of_time(limit: Duration) -> Status {
+    Status::new(Code::DeadlineExceeded, format!("not finished within {limit:?}"))
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("credentials", &self.shared.credentials)
+            .field("timeouts", &self.shared.timeouts)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,36 @@
+//! What differs per platform besides the transport: time, chance, and one HTTP POST. Nothing else asks for the target.
+
+#[cfg(browser)]
+mod browser;
+#[cfg(not(browser))]
+mod http;
+#[cfg(not(browser))]
+mod native;
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+
+#[cfg(browser)]
+pub(crate) use self::browser::{Instant, check, parse_http_date, post_json, random, sleep, unix_now};
+#[cfg(not(browser))]
+pub(crate) use self::http::post_json;
+#[cfg(not(browser))]
+pub(crate) use self::native::{Instant, check, parse_http_date, random, sleep, unix_now};
+
+/// The answer to a POST.
+pub(crate) struct HttpAnswer {
+    pub(crate) status: u16,
+    pub(crate) retry_after: Option<String>,
+    pub(crate) body: Vec<u8>,
+}
+
+/// Runs `future` for at most `limit`; `None` when time ran out, and the future is dropped.
+pub(crate) async fn timeout<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
+    match select(pin!(future), pin!(sleep(limit))).await {
+        Either::Left((output, _)) => Some(output),
+        Either::Right(_) => None,
+    }
+}

@@ -1,0 +1,180 @@
+//! The answers of a streaming call: typed, timed, and terminal at their end.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use futures_core::Stream;
+use futures_core::future::BoxFuture;
+use futures_util::FutureExt;
+use futures_util::future::poll_fn;
+use prost::Message;
+
+use crate::client::{decode, out_of_time};
+use crate::error::{Error, Result};
+use crate::rt;
+use crate::transport::{Code, Event, MessageStream, Status};
+
+/// A call's answers. Dropping it cancels the call at the server.
+pub(crate) struct Answers<Res> {
+    phase: Phase,
+    repeatable: bool,
+    total: Option<Clock>,
+    /// Runs until the first sign of life.
+    open: Option<Clock>,
+    /// Runs from one message to the next; armed by the first sign of life.
+    idle: Option<Duration>,
+    idle_clock: Option<Clock>,
+    /// What came while the call was started.
+    early: Option<Event>,
+    messages: PhantomData<fn() -> Res>,
+}
+
+enum Phase {
+    Opening(BoxFuture<'static, Result<MessageStream>>),
+    Open(MessageStream),
+    Ended,
+}
+
+impl<Res> Answers<Res> {
+    pub(crate) fn new(
+        opening: BoxFuture<'static, Result<MessageStream>>,
+        repeatable: bool,
+        total: Option<Duration>,
+        open: Option<Duration>,
+        idle: Option<Duration>,
+    ) -> Self {
+        Self {
+            phase: Phase::Opening(opening),
+            repeatable,
+            total: total.map(Clock::new),
+            open: open.map(Clock::new),
+            idle,
+            idle_clock: None,
+            early: None,
+            messages: PhantomData,
+        }
+    }
+
+    /// Sends the call on its way, without waiting for the server.
+    pub(crate) async fn start(&mut self) -> Result<()> {
+        poll_fn(|cx| match self.poll_event(cx) {
+            Poll::Ready(Some(Ok(event))) => {
+                self.early = Some(event);
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Err(error)),
+            Poll::Ready(None) => Poll::Ready(Ok(())),
+            Poll::Pending if matches!(self.phase, Phase::Opening(_)) => {
+                Poll::Ready(Err(ready!(self.poll_clocks(cx))))
+            }
+            Poll::Pending => Poll::Ready(Ok(())),
+        })
+        .await
+    }
+
+    fn alive(&mut self) {
+        self.open = None;
+        self.idle_clock = self.idle.map(Clock::new);
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Event>>> {
+        if let Some(event) = self.early.take() {
+            return Poll::Ready(Some(Ok(event)));
+        }
+        loop {
+            match &mut self.phase {
+                Phase::Opening(opening) => match ready!(opening.poll_unpin(cx)) {
+                    Ok(stream) => self.phase = Phase::Open(stream),
+                    Err(error) => return Poll::Ready(Some(Err(error))),
+                },
+                Phase::Open(stream) => {
+                    let event = ready!(Pin::new(stream).poll_next(cx));
+                    let repeatable = self.repeatable;
+                    return Poll::Ready(
+                        event.map(|e| e.map_err(|status| Error::from_status(status, repeatable))),
+                    );
+                }
+                Phase::Ended => return Poll::Ready(None),
+            }
+        }
+    }
+
+    /// The clock that has run out, if one has.
+    fn poll_clocks(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        let status = if let Some(limit) = Clock::poll(&mut self.total, cx) {
+            out_of_time(limit)
+        } else if let Some(limit) = Clock::poll(&mut self.open, cx) {
+            Status::new(
+                Code::DeadlineExceeded,
+                format!("no sign of life from the server within {limit:?} (open_timeout)"),
+            )
+        } else if let Some(limit) = Clock::poll(&mut self.idle_clock, cx) {
+            Status::new(
+                Code::DeadlineExceeded,
+                format!("nothing came from the server for {limit:?} (idle_timeout)"),
+            )
+        } else {
+            return Poll::Pending;
+        };
+        Poll::Ready(Error::from_status(status, self.repeatable))
+    }
+}
+
+impl<Res: Message + Default> Stream for Answers<Res> {
+    type Item = Result<Res>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        let item = loop {
+            match this.poll_event(cx) {
+                Poll::Ready(Some(Ok(Event::Opened(_)))) => this.alive(),
+                Poll::Ready(Some(Ok(Event::Message(message)))) => {
+                    this.alive();
+                    break Some(decode(message));
+                }
+                Poll::Ready(Some(Err(error))) => break Some(Err(error)),
+                Poll::Ready(None) => break None,
+                Poll::Pending => break Some(Err(ready!(this.poll_clocks(cx)))),
+            }
+        };
+        if !matches!(item, Some(Ok(_))) {
+            // Dropping the transport's stream is what cancels the call.
+            this.phase = Phase::Ended;
+            (this.total, this.open, this.idle_clock) = (None, None, None);
+        }
+        Poll::Ready(item)
+    }
+}
+
+impl<Res> fmt::Debug for Answers<Res> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phase = match self.phase {
+            Phase::Opening(_) => "opening",
+            Phase::Open(_) => "open",
+            Phase::Ended => "ended",
+        };
+        f.debug_tuple("Answers").field(&phase).finish()
+    }
+}
+
+/// A limit whose time starts at the first poll.
+struct Clock {
+    limit: Duration,
+    sleep: Option<BoxFuture<'static, ()>>,
+}
+
+impl Clock {
+    fn new(limit: Duration) -> Self {
+        Self { limit, sleep: None }
+    }
+
+    /// The limit of a clock that has run out.
+    fn poll(clock: &mut Option<Self>, cx: &mut Context<'_>) -> Option<Duration> {
+        let Self { limit, sleep } = clock.as_mut()?;
+        let limit = *limit;
+        sleep.get_or_insert_with(|| rt::sleep(limit).boxed()).poll_unpin(cx).is_ready().then_some(limit)
+    }
+}

@@ -1,0 +1,100 @@
+//! The native connection: HTTP/2 with or without TLS, opened at the first call and again after a loss.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use futures_core::future::BoxFuture;
+use futures_core::stream::BoxStream;
+use tonic::transport::Endpoint;
+
+use super::{Call, Capabilities, EncodedMessage, GrpcTransport, MessageStream, Reply, Status, Transport};
+use crate::error::{Error, Result};
+
+/// One stream may run ahead of its reader by this much; it bounds memory per stream.
+const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
+/// Shared by all streams of the connection: room for many slow readers before they hold up the others.
+const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
+
+/// What the native connection is made from.
+#[derive(Clone, Debug)]
+pub(crate) struct ChannelSettings {
+    /// `host:port`.
+    pub(crate) authority: String,
+    pub(crate) tls: bool,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) keepalive: Option<Duration>,
+    pub(crate) message_limit: usize,
+}
+
+/// gRPC over HTTP/2, as [`Compute`](crate::Compute) makes it from an address.
+///
+/// One connection serves all calls. It is opened at the first call, and again when it was lost.
+#[derive(Debug)]
+pub struct NativeTransport {
+    endpoint: Endpoint,
+    message_limit: usize,
+    /// Made at the first call, since tonic spawns a task for it and there need be no runtime before.
+    grpc: OnceLock<GrpcTransport>,
+}
+
+impl NativeTransport {
+    pub(crate) fn new(settings: ChannelSettings) -> Result<Self> {
+        let scheme = if settings.tls { "https" } else { "http" };
+        let url = format!("{scheme}://{}", settings.authority);
+        let invalid = |error: &dyn std::fmt::Display| {
+            Error::invalid_argument("api_url", format!("{url:?} is not an address: {error}"))
+        };
+        let mut endpoint = Endpoint::from_shared(url.clone())
+            .map_err(|error| invalid(&error))?
+            .user_agent(crate::USER_AGENT)
+            .map_err(|error| invalid(&error))?
+            .connect_timeout(settings.connect_timeout)
+            .tcp_nodelay(true)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW);
+        if let Some(interval) = settings.keepalive {
+            endpoint = endpoint.http2_keep_alive_interval(interval).keep_alive_while_idle(false);
+        }
+        if settings.tls {
+            endpoint = with_tls(endpoint)?;
+        }
+        Ok(Self { endpoint, message_limit: settings.message_limit, grpc: OnceLock::new() })
+    }
+
+    fn grpc(&self) -> &GrpcTransport {
+        self.grpc.get_or_init(|| {
+            GrpcTransport::new(self.endpoint.connect_lazy()).message_limit(self.message_limit)
+        })
+    }
+}
+
+impl Transport for NativeTransport {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::FULL
+    }
+
+    fn unary(&self, call: Call, message: EncodedMessage) -> BoxFuture<'static, Result<Reply, Status>> {
+        self.grpc().unary(call, message)
+    }
+
+    fn server_stream(&self, call: Call, message: EncodedMessage) -> MessageStream {
+        self.grpc().server_stream(call, message)
+    }
+
+    fn duplex(&self, call: Call, messages: BoxStream<'static, EncodedMessage>) -> MessageStream {
+        self.grpc().duplex(call, messages)
+    }
+}
+
+#[cfg(any(feature = "tls-native-roots", feature = "tls-webpki-roots"))]
+fn with_tls(endpoint: Endpoint) -> Result<Endpoint> {
+    let tls = tonic::transport::ClientTlsConfig::new().with_enabled_roots();
+    endpoint
+        .tls_config(tls)
+        .map_err(|error| Error::config(format!("TLS could not be set up: {error}")).because(error))
+}
+
+#[cfg(not(any(feature = "tls-native-roots", feature = "tls-webpki-roots")))]
+fn with_tls(_: Endpoint) -> Result<Endpoint> {
+    Err(Error::config(crate::config::NO_TLS))
+}

@@ -1,0 +1,337 @@
+//! gRPC over HTTP/2, for any [`GrpcService`]: a tonic `Channel`, a tower stack, an in-process server.
+//!
+//! Only tonic's service seam is used, not its codec: messages arrive encoded with their prefix, go out without a
+//! copy, and come back as slices of what the network delivered.
+
+use std::error::Error as StdError;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use futures_core::future::BoxFuture;
+use futures_core::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
+use http_body::Body as HttpBody;
+use http_body_util::{Full, StreamBody};
+use tonic::body::Body;
+use tonic::client::GrpcService;
+
+use super::{
+    Call, Capabilities, Code, DEFAULT_MESSAGE_LIMIT, Decoder, EncodedMessage, Event, Frame, MessageStream,
+    Metadata, Reply, Status, Transport,
+};
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// gRPC over HTTP/2 through any [`GrpcService`].
+///
+/// ```no_run
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let channel = tonic::transport::Endpoint::from_static("http://127.0.0.1:9443").connect_lazy();
+/// let compute = boxd::Compute::builder()
+///     .token("eyJ…")
+///     .transport(boxd::transport::GrpcTransport::new(channel))
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct GrpcTransport<S = tonic::transport::Channel> {
+    service: S,
+    message_limit: usize,
+}
+
+impl<S> GrpcTransport<S> {
+    /// Sends calls through `service`.
+    pub fn new(service: S) -> Self {
+        Self { service, message_limit: DEFAULT_MESSAGE_LIMIT }
+    }
+
+    /// The largest message in bytes, either way. Default: 64 MiB.
+    #[must_use]
+    pub fn message_limit(mut self, bytes: usize) -> Self {
+        self.message_limit = bytes;
+        self
+    }
+}
+
+impl<S> Transport for GrpcTransport<S>
+where
+    S: GrpcService<Body> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError> + Send,
+    S::ResponseBody: HttpBody<Data = Bytes> + Send + 'static,
+    <S::ResponseBody as HttpBody>::Error: Into<BoxError>,
+{
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::FULL
+    }
+
+    fn unary(&self, call: Call, message: EncodedMessage) -> BoxFuture<'static, Result<Reply, Status>> {
+        let (service, limit) = (self.service.clone(), self.message_limit);
+        Box::pin(async move {
+            message.check(limit)?;
+            let mut answers =
+                open(service, call, Body::new(Full::new(message.framed().clone())), limit).await?;
+            let message = poll_fn(|cx| answers.poll_message(cx)).await?;
+            let message =
+                message.ok_or_else(|| Status::new(Code::Internal, "the server said OK without an answer"))?;
+            if poll_fn(|cx| answers.poll_message(cx)).await?.is_some() {
+                return Err(Status::new(
+                    Code::Internal,
+                    "the server sent more than one answer to a unary call",
+                ));
+            }
+            Ok(Reply::new(message, answers.metadata))
+        })
+    }
+
+    fn server_stream(&self, call: Call, message: EncodedMessage) -> MessageStream {
+        if let Err(status) = message.check(self.message_limit) {
+            return MessageStream::failed(status);
+        }
+        let body = Body::new(Full::new(message.framed().clone()));
+        answer_stream(open(self.service.clone(), call, body, self.message_limit))
+    }
+
+    fn duplex(&self, call: Call, messages: BoxStream<'static, EncodedMessage>) -> MessageStream {
+        let limit = self.message_limit;
+        let frames = messages.map(move |message| {
+            message.check(limit)?;
+            Ok::<_, Status>(http_body::Frame::data(message.framed().clone()))
+        });
+        let body = Body::new(StreamBody::new(frames.map_err(|status| -> BoxError { status.into() })));
+        answer_stream(open(self.service.clone(), call, body, limit))
+    }
+}
+
+/// Sends the request and waits for the response's headers.
+async fn open<S>(
+    mut service: S,
+    call: Call,
+    body: Body,
+    limit: usize,
+) -> Result<Answers<S::ResponseBody>, Status>
+where
+    S: GrpcService<Body>,
+    S::Error: Into<BoxError>,
+{
+    let request = request(call, body)?;
+    poll_fn(|cx| service.poll_ready(cx)).await.map_err(|error| status_of(error.into()).not_sent())?;
+    let response = service.call(request).await.map_err(|error| status_of(error.into()))?;
+    Answers::new(response, limit)
+}
+
+fn request(call: Call, body: Body) -> Result<Request<Body>, Status> {
+    let mut request = Request::new(body);
+    *request.method_mut() = http::Method::POST;
+    *request.version_mut() = http::Version::HTTP_2;
+    *request.uri_mut() = http::Uri::from_static(call.path);
+    let headers = request.headers_mut();
+    headers.reserve(8);
+    headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    for (name, value) in call.metadata.iter() {
+        let refused = || {
+            Status::new(
+                Code::InvalidArgument,
+                format!("metadata {name:?} holds a character that HTTP forbids"),
+            )
+            .not_sent()
+        };
+        let mut value = HeaderValue::try_from(value).map_err(|_| refused())?;
+        value.set_sensitive(name == "authorization");
+        headers.append(HeaderName::try_from(name).map_err(|_| refused())?, value);
+    }
+    if let Some(timeout) = call.timeout {
+        let value = super::timeout_header(timeout);
+        headers.insert(
+            "grpc-timeout",
+            HeaderValue::try_from(value).map_err(|_| Status::new(Code::Internal, "timeout"))?,
+        );
+    }
+    Ok(request)
+}
+
+/// The body of an answer, read message by message, up to the server's verdict.
+struct Answers<B> {
+    body: Pin<Box<B>>,
+    decoder: Decoder,
+    /// Response headers, then trailers.
+    metadata: Metadata,
+    done: bool,
+}
+
+impl<B> Answers<B> {
+    fn new(response: Response<B>, limit: usize) -> Result<Self, Status> {
+        let (head, body) = response.into_parts();
+        let metadata = metadata(&head.headers);
+        if head.status != http::StatusCode::OK {
+            let verdict = Status::from_trailers(&metadata).and_then(Result::err);
+            let code = Code::from_http(head.status.as_u16());
+            return Err(verdict.unwrap_or_else(|| {
+                Status::new(
+                    code,
+                    format!("the server answered HTTP {} instead of gRPC", head.status.as_u16()),
+                )
+                .with_metadata(metadata)
+            }));
+        }
+        let content_type = metadata.get("content-type").unwrap_or_default();
+        if !content_type.starts_with("application/grpc") {
+            let text =
+                format!("the server answered {content_type:?} instead of gRPC (is this the API's address?)");
+            return Err(Status::new(Code::Unknown, text));
+        }
+        Ok(Self { body: Box::pin(body), decoder: Decoder::new(limit), metadata, done: false })
+    }
+}
+
+impl<B> Answers<B>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    /// The next message; `None` after the server's OK.
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>> {
+        loop {
+            if self.done {
+                return Poll::Ready(self.verdict().map(|()| None));
+            }
+            match self.decoder.next_frame()? {
+                Some(Frame::Message(message)) => return Poll::Ready(Ok(Some(message))),
+                Some(Frame::Trailers(_)) => {
+                    return Poll::Ready(Err(Status::new(
+                        Code::Internal,
+                        "the server mixed gRPC-web into gRPC",
+                    )));
+                }
+                None => {}
+            }
+            match ready!(self.body.as_mut().poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.decoder.push(data),
+                    Err(frame) => {
+                        if let Ok(trailers) = frame.into_trailers() {
+                            self.metadata.extend(metadata(&trailers));
+                            self.done = true;
+                        }
+                    }
+                },
+                Some(Err(error)) => return Poll::Ready(Err(status_of(error.into()))),
+                None => self.done = true,
+            }
+        }
+    }
+
+    /// What the server said at the end. Without a word from it, the call has failed.
+    fn verdict(&self) -> Result<(), Status> {
+        let cut = !self.decoder.is_between_frames();
+        match Status::from_trailers(&self.metadata) {
+            Some(Ok(())) if cut => Err(Status::unavailable("the answer ended in the middle of a message")),
+            Some(verdict) => verdict,
+            None => Err(Status::unavailable("the stream ended before the server said how the call went")),
+        }
+    }
+}
+
+/// The stream of an answer, whose first state is its opening.
+fn answer_stream<B>(
+    opening: impl Future<Output = Result<Answers<B>, Status>> + Send + 'static,
+) -> MessageStream
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    MessageStream::new(AnswerStream::Opening(Box::pin(opening)))
+}
+
+enum AnswerStream<B> {
+    Opening(BoxFuture<'static, Result<Answers<B>, Status>>),
+    Open(Answers<B>),
+}
+
+impl<B> Stream for AnswerStream<B>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    type Item = Result<Event, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match &mut *self {
+            Self::Opening(opening) => {
+                let answers = ready!(opening.as_mut().poll(cx))?;
+                let headers = answers.metadata.clone();
+                *self = Self::Open(answers);
+                Poll::Ready(Some(Ok(Event::Opened(headers))))
+            }
+            Self::Open(answers) => {
+                answers.poll_message(cx).map(|item| item.map(|m| m.map(Event::Message)).transpose())
+            }
+        }
+    }
+}
+
+fn metadata(headers: &HeaderMap) -> Metadata {
+    let mut out = Metadata::new();
+    for (name, value) in headers {
+        out.insert(name, String::from_utf8_lossy(value.as_bytes()));
+    }
+    out
+}
+
+/// Turns a failure of the connection into a status: whatever it is, it is not the server's verdict.
+fn status_of(error: BoxError) -> Status {
+    let mut text = String::new();
+    let mut found = None;
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(error.as_ref());
+    while let Some(error) = cause {
+        // Wrappers repeat what they wrap; each sentence once is enough.
+        let sentence = error.to_string();
+        if !text.contains(&sentence) {
+            text.push_str(if text.is_empty() { "" } else { ": " });
+            text.push_str(&sentence);
+        }
+        found = found.or_else(|| classify(error));
+        cause = error.source();
+    }
+    let (code, not_sent) = found.unwrap_or((Code::Unavailable, false));
+    let status = Status::new(code, text);
+    if not_sent { status.not_sent() } else { status }
+}
+
+/// The code of a known kind of failure, and whether the request certainly never arrived.
+fn classify(error: &(dyn StdError + 'static)) -> Option<(Code, bool)> {
+    if let Some(status) = error.downcast_ref::<Status>() {
+        return Some((status.code(), status.is_not_sent()));
+    }
+    if let Some(status) = error.downcast_ref::<tonic::Status>() {
+        // A status without a source came from a service on this side, such as a tower layer.
+        return status.source().is_none().then(|| (Code::from_number(status.code() as i32), false));
+    }
+    if error.is::<tonic::ConnectError>() {
+        return Some((Code::Unavailable, true));
+    }
+    if error.is::<tonic::TimeoutExpired>() {
+        return Some((Code::DeadlineExceeded, false));
+    }
+    if let Some(error) = error.downcast_ref::<hyper::Error>() {
+        // Cancelled by hyper itself: the connection closed before the request was handed to it.
+        return error.is_canceled().then_some((Code::Unavailable, true));
+    }
+    let error = error.downcast_ref::<h2::Error>()?;
+    let reason = error.reason()?;
+    // After a GOAWAY only the streams that the server did not take up fail with it.
+    let refused = reason == h2::Reason::REFUSED_STREAM
+        || (error.is_go_away() && error.is_remote() && reason == h2::Reason::NO_ERROR);
+    let code = match reason {
+        h2::Reason::CANCEL => Code::Cancelled,
+        h2::Reason::ENHANCE_YOUR_CALM => Code::ResourceExhausted,
+        _ => Code::Unavailable,
+    };
+    Some((code, refused))
+}

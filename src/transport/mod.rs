@@ -1,0 +1,196 @@
+//! How encoded messages reach a boxd cluster and come back.
+//!
+//! [`Transport`] is the one seam between the SDK and the network: three verbs over bytes. The SDK encodes, checks,
+//! retries and times; a transport only carries. Implement it to reach a cluster in a way of your own.
+
+#[cfg(not(browser))]
+mod channel;
+mod frame;
+#[cfg(not(browser))]
+mod grpc;
+mod metadata;
+mod method;
+mod status;
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_core::Stream;
+use futures_core::future::BoxFuture;
+use futures_core::stream::BoxStream;
+
+#[cfg(not(browser))]
+pub(crate) use self::channel::ChannelSettings;
+#[cfg(not(browser))]
+pub use self::channel::NativeTransport;
+pub use self::frame::{Decoder, EncodedMessage, Frame};
+#[cfg(not(browser))]
+pub use self::grpc::GrpcTransport;
+pub use self::metadata::Metadata;
+pub use self::method::{Kind, Method};
+pub use self::status::{Code, Status};
+
+/// The largest message that a transport takes or sends unless told otherwise: 64 MiB.
+///
+/// The published clients use the same limit in both directions.
+pub const DEFAULT_MESSAGE_LIMIT: usize = 64 * 1024 * 1024;
+
+/// How encoded messages reach a boxd cluster and come back.
+///
+/// Object safe: `Arc<dyn Transport>` and `Box<dyn Transport>` are transports too. Futures and streams are `Send` on
+/// every target.
+///
+/// # Contract
+/// - Nothing is sent before the returned future or stream is polled.
+/// - Dropping the future or stream cancels the call at the server.
+/// - A stream ends with `None` only after the server's OK status; everything else is an `Err`, and nothing follows it.
+/// - Messages are pulled: a reader that waits makes the sender wait.
+pub trait Transport: Send + Sync + 'static {
+    /// What this transport can do. The SDK asks before any I/O.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Sends one message and waits for the one answer.
+    fn unary(&self, call: Call, message: EncodedMessage) -> BoxFuture<'static, Result<Reply, Status>>;
+
+    /// Sends one message and returns the answers as they come. Never waits for headers: opening is the stream's
+    /// first state.
+    fn server_stream(&self, call: Call, message: EncodedMessage) -> MessageStream;
+
+    /// Sends messages while answers come. A transport without [`Capabilities::full_duplex`] is only handed calls
+    /// whose [`Call::input_complete`] holds.
+    fn duplex(&self, call: Call, messages: BoxStream<'static, EncodedMessage>) -> MessageStream;
+}
+
+/// What a transport can do.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Messages can be sent while answers arrive, as an interactive shell needs.
+    pub full_duplex: bool,
+}
+
+impl Capabilities {
+    /// Everything that gRPC over HTTP/2 can do.
+    pub const FULL: Self = Self { full_duplex: true };
+    /// One direction after the other, as gRPC-web over `fetch`.
+    pub const HALF_DUPLEX: Self = Self { full_duplex: false };
+}
+
+/// One call: where it goes and what goes along.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The RPC's path, `/boxd.api.v1.BoxdApi/GetVm`.
+    pub path: &'static str,
+    /// What goes along beside the message: credentials, the SDK's version.
+    pub metadata: Metadata,
+    /// How long the server may take, from now. Sent as `grpc-timeout`; the SDK enforces it by itself as well.
+    pub timeout: Option<Duration>,
+    /// All of the request is at hand already, so that it may be collected before it is sent.
+    pub input_complete: bool,
+}
+
+impl Call {
+    /// A call of `path` without metadata or timeout.
+    pub fn new(path: &'static str) -> Self {
+        Self { path, metadata: Metadata::new(), timeout: None, input_complete: true }
+    }
+}
+
+/// The answer to a unary call.
+#[non_exhaustive]
+#[derive(Clone, Debug, Default)]
+pub struct Reply {
+    /// The encoded message.
+    pub message: Bytes,
+    /// Response metadata, headers before trailers.
+    pub metadata: Metadata,
+}
+
+impl Reply {
+    /// An answer that holds `message`.
+    pub fn new(message: Bytes, metadata: Metadata) -> Self {
+        Self { message, metadata }
+    }
+}
+
+/// What a stream of answers yields.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The server's response headers have arrived. At most once, before any message.
+    Opened(Metadata),
+    /// One encoded message.
+    Message(Bytes),
+}
+
+/// The answers of a streaming call. Its end is terminal: after `None` or an error it stays at `None`.
+pub struct MessageStream {
+    inner: Option<BoxStream<'static, Result<Event, Status>>>,
+}
+
+impl MessageStream {
+    /// Wraps what a transport produces.
+    pub fn new(events: impl Stream<Item = Result<Event, Status>> + Send + 'static) -> Self {
+        Self { inner: Some(Box::pin(events)) }
+    }
+
+    /// A stream that fails at once.
+    pub fn failed(status: Status) -> Self {
+        Self::new(futures_util::stream::once(std::future::ready(Err(status))))
+    }
+}
+
+impl Stream for MessageStream {
+    type Item = Result<Event, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(inner) = self.inner.as_mut() else { return Poll::Ready(None) };
+        let item = std::task::ready!(inner.as_mut().poll_next(cx));
+        if !matches!(item, Some(Ok(_))) {
+            self.inner = None;
+        }
+        Poll::Ready(item)
+    }
+}
+
+impl fmt::Debug for MessageStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageStream").field("ended", &self.inner.is_none()).finish()
+    }
+}
+
+macro_rules! forward {
+    ($($pointer:ident),*) => {$(
+        impl<T: Transport + ?Sized> Transport for $pointer<T> {
+            fn capabilities(&self) -> Capabilities {
+                (**self).capabilities()
+            }
+            fn unary(&self, call: Call, message: EncodedMessage) -> BoxFuture<'static, Result<Reply, Status>> {
+                (**self).unary(call, message)
+            }
+            fn server_stream(&self, call: Call, message: EncodedMessage) -> MessageStream {
+                (**self).server_stream(call, message)
+            }
+            fn duplex(&self, call: Call, messages: BoxStream<'static, EncodedMessage>) -> MessageStream {
+                (**self).duplex(call, messages)
+            }
+        }
+    )*};
+}
+
+forward!(Arc, Box);
+
+/// `grpc-timeout`: at most eight digits and a unit.
+pub(crate) fn timeout_header(timeout: Duration) -> String {
+    const MOST: u128 = 99_999_999;
+    let (value, unit) = match timeout {
+        t if t.as_micros() <= MOST => (t.as_micros(), 'u'),
+        t if t.as_millis() <= MOST => (t.as_millis(), 'm'),
+        t => (u128::from(t.as_secs()).min(MOST), 'S'),
+    };
+    format!("{value}{unit}")
+}

@@ -1,0 +1,31 @@
+//! The messages of `boxd.api.v1` and a typed descriptor per RPC, compiled from `proto/`.
+//!
+//! The typed surface ([`Compute`](crate::Compute) and what it returns) is built on these. They are public so that an
+//! RPC which has no method of its own yet can be called all the same: see [`Compute::call`](crate::Compute::call).
+
+// Generated: the names and their comments are the `.proto`'s.
+#![allow(missing_docs, clippy::all, clippy::pedantic)]
+
+use std::fmt;
+
+include!(concat!(env!("OUT_DIR"), "/boxd.api.v1.rs"));
+
+/// `Debug` that shows every field but the secret one.
+macro_rules! redact {
+    ($message:ident { $($shown:ident),* ; $secret:ident }) => {
+        impl fmt::Debug for $message {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($message))
+                    $(.field(stringify!($shown), &self.$shown))*
+                    .field(stringify!($secret), &"[redacted]")
+                    .finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+redact!(CreateTokenResponse { expires_at; token });
+redact!(CreateApiKeyResponse { id, expires_at; api_key });
+redact!(SetVarRequest { org, kind, name, scope; value });
+redact!(VarItem { name, kind, scope; value });
+redact!(OrgInviteInfo { email, role, created_at, expires_at; token });
