@@ -9,7 +9,7 @@ use crate::setup;
 
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     setup::ensure(&[&setup::bubblewrap::Bubblewrap])?;
-    let status = cargo(["run", "--quiet", "--example", "quickstart", "--"])
+    let status = cargo(["run", "--example", "quickstart", "--"])
         .args(arguments)
         .status()
         .context("cannot run cargo")?;

@@ -31,16 +31,16 @@ impl Reader {
         if self.in_captured_output {
             // The list of failed tests follows the last of their outputs.
             self.in_captured_output = line != "failures:";
-        } else if line.starts_with("---- ") && line.ends_with(" ----") {
+        } else if line.starts_with("---- ")
+            && (line.ends_with(" stdout ----") || line.ends_with(" output ----"))
+        {
             self.in_captured_output = true;
         } else if let Some(result) = line.strip_prefix("test result: ") {
             let failed = number_before(result, " failed");
             self.count.passed += number_before(result, " passed");
             self.count.failed += failed;
             self.failed_in_program += failed;
-        } else if let Some(test) =
-            line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED"))
-        {
+        } else if let Some(test) = failed_test(line) {
             self.count.failures.push(format!("{test}, in {}", self.program));
         } else if line.contains("error: test failed, to rerun pass")
             || line.contains("error: doctest failed, to rerun pass")
@@ -48,7 +48,7 @@ impl Reader {
             // `contains`: a test that crashed left its line without an end.
             if self.failed_in_program == 0 {
                 self.count.failed += 1;
-                self.count.failures.push(format!("{} ended before its tests did", self.program));
+                self.count.failures.push(format!("{} crashed or failed outside its tests", self.program));
             }
         } else if let Some(program) = started_program(line) {
             program.clone_into(&mut self.program);
@@ -59,6 +59,12 @@ impl Reader {
     pub(crate) fn finish(self) -> Count {
         self.count
     }
+}
+
+/// `test some::name ... FAILED`; wasm-bindgen-test says `FAIL`.
+fn failed_test(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("test ")?;
+    rest.strip_suffix(" ... FAILED").or_else(|| rest.strip_suffix(" ... FAIL"))
 }
 
 /// `     Running unittests src/lib.rs (target/debug/deps/boxd-0123)` or `   Doc-tests boxd`.
@@ -132,10 +138,11 @@ mod tests {
     }
 
     #[test]
-    fn results_of_wasm_bindgen_test_are_counted() {
-        let counted =
-            count("test result: FAILED. 3 passed; 1 failed; 0 ignored; 0 filtered out; finished in 0.02s\n");
-        assert_eq!((counted.passed, counted.failed), (3, 1));
+    fn results_from_a_browser_are_counted() {
+        let counted = count(include_str!("captured/browser.txt"));
+        assert_eq!((counted.passed, counted.failed), (1, 1));
+        assert_eq!(counted.failures.len(), 1);
+        assert!(counted.failures[0].starts_with("bad, in tests/t.rs"), "{:?}", counted.failures);
     }
 
     #[test]
@@ -144,6 +151,9 @@ mod tests {
             "\u{1b}[1m\u{1b}[92m     Running\u{1b}[0m tests/a.rs (target/debug/deps/a-1)\n\
              \u{1b}[1m\u{1b}[91merror\u{1b}[0m: test failed, to rerun pass `--test a`\n",
         );
-        assert_eq!(counted.failures, ["tests/a.rs (target/debug/deps/a-1) ended before its tests did"]);
+        assert_eq!(
+            counted.failures,
+            ["tests/a.rs (target/debug/deps/a-1) crashed or failed outside its tests"]
+        );
     }
 }
