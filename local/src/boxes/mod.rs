@@ -95,8 +95,9 @@ impl Boxes {
         Ok(boxes)
     }
 
-    pub(crate) async fn get(&self, id: &str) -> Result<BoxRecord, Error> {
-        self.inner.store.box_by_id(id).await?.ok_or_else(|| Error::NoSuchBox(id.to_owned()))
+    /// By id or by name: the published client 0.2.19 sends either and looks in no list.
+    pub(crate) async fn get(&self, key: &str) -> Result<BoxRecord, Error> {
+        self.inner.store.box_by_id_or_name(key).await?.ok_or_else(|| Error::NoSuchBox(key.to_owned()))
     }
 
     pub(crate) async fn list(&self) -> Result<Vec<BoxRecord>, Error> {

@@ -98,6 +98,17 @@ impl Store {
         .await
     }
 
+    /// A box by its id or else its name.
+    pub(crate) async fn box_by_id_or_name(&self, key: &str) -> Result<Option<BoxRecord>, StoreError> {
+        let key = key.to_owned();
+        self.run(move |connection| {
+            let query =
+                format!("SELECT {COLUMNS} FROM boxes WHERE id = ?1 OR name = ?1 ORDER BY id <> ?1 LIMIT 1");
+            connection.prepare_cached(&query)?.query_row([key], |row| Ok(read(row))).optional()?.transpose()
+        })
+        .await
+    }
+
     /// Every box, oldest first.
     pub(crate) async fn boxes(&self) -> Result<Vec<BoxRecord>, StoreError> {
         self.run(|connection| {
