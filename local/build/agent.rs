@@ -24,7 +24,8 @@ pub(crate) fn build() -> Result<(), Box<dyn Error>> {
         println!("cargo::rustc-env=BOXD_AGENT_HASH=none");
         return Ok(());
     }
-    let source = PathBuf::from(env::var_os("DEP_BOXD_AGENT_MANIFEST_DIR").ok_or("boxd-agent says where it is")?);
+    let source =
+        PathBuf::from(env::var_os("DEP_BOXD_AGENT_MANIFEST_DIR").ok_or("boxd-agent says where it is")?);
     for part in ["src", "Cargo.toml"] {
         println!("cargo::rerun-if-changed={}", source.join(part).display());
     }

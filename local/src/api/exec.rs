@@ -30,7 +30,7 @@ async fn feed(mut input: ExecInput, first: ExecChunk, mut chunks: Streaming<Exec
     while let Some(chunk) = next {
         let passed = if chunk.window_change {
             match size(&chunk) {
-                Some(size) => input.resize(size).await,
+                Some(size) => input.resize(size),
                 None => Ok(()),
             }
         } else if chunk.stdin {

@@ -1,0 +1,4 @@
+//! Real boxes on this machine, without a cluster around them.
+
+mod exec;
+mod support;
