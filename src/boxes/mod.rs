@@ -98,6 +98,21 @@ impl Boxes {
         Ok(BoxHandle::new(self.client.clone(), info))
     }
 
+    /// A handle to the box of this id, without asking the server: for an id that was kept from before. `name` stands in
+    /// errors; what else the handle tells is empty until [`refresh`](BoxHandle::refresh).
+    ///
+    /// ```
+    /// # async fn example(compute: boxd::Compute) -> boxd::Result<()> {
+    /// let b = compute.boxes().attach("vm-1f2e3d", "web");
+    /// b.exec(["true"]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn attach(&self, id: impl Into<String>, name: impl Into<String>) -> BoxHandle {
+        let vm = wire::GetVmResponse { vm_id: id.into(), name: name.into(), ..wire::GetVmResponse::default() };
+        BoxHandle::new(self.client.clone(), vm.into())
+    }
+
     /// Forks a box, given by name, id or handle: a new box with a copy of its files. Await it, or set its name and
     /// [`BoxConfig`] first.
     ///
