@@ -1,0 +1,57 @@
+// What runs in the page: one client, and the tests that the harness calls by name.
+
+import { connect } from "client";
+
+const BOXES = 1000;
+const client = connect(new URLSearchParams(location.search).get("api"), "a-token-of-the-benchmark");
+
+/** Milliseconds from the start of the page's load to its first answer. */
+globalThis.started = client.whoami().then(() => performance.now());
+
+globalThis.tests = {
+  async unary(calls) {
+    for (let n = 0; n < 30; n++) await client.whoami();
+    const each = [];
+    const start = performance.now();
+    for (let n = 0; n < calls; n++) {
+      const before = performance.now();
+      await client.whoami();
+      each.push(performance.now() - before);
+    }
+    const took = performance.now() - start;
+    each.sort((a, b) => a - b);
+    return { perSecond: (calls * 1000) / took, p50: each[calls >> 1], p99: each[Math.floor(calls * 0.99)] };
+  },
+
+  async list(calls) {
+    for (let n = 0; n < 5; n++) await client.list();
+    const each = [];
+    for (let n = 0; n < calls; n++) {
+      const before = performance.now();
+      const boxes = await client.list();
+      each.push(performance.now() - before);
+      // The raw client does not look.
+      const last = boxes?.[BOXES - 1]?.join();
+      if (boxes && (boxes.length !== BOXES || last !== "vm_000003e7,bench-box-0999,running,ghcr.io/example/python-app:3.12-slim")) {
+        throw new Error(`listed ${boxes.length} boxes, the last of them ${last}`);
+      }
+    }
+    each.sort((a, b) => a - b);
+    return { ms: each[calls >> 1] };
+  },
+
+  async stream(size, count) {
+    await client.drain(`logs-${size}x64`, () => {});
+    let [bytes, reads, first] = [0, 0, 0];
+    const start = performance.now();
+    await client.drain(`logs-${size}x${count}`, (length) => {
+      first ||= performance.now() - start;
+      bytes += length;
+      reads++;
+    });
+    const seconds = (performance.now() - start) / 1000;
+    // The raw client counts framing too.
+    if (bytes < size * count) throw new Error(`${bytes} bytes came, of ${size * count}`);
+    return { mibPerSecond: (size * count) / 2 ** 20 / seconds, messagesPerSecond: count / seconds, first, reads };
+  },
+};
