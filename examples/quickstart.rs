@@ -1,0 +1,125 @@
+//! A box from birth to death: create it, run commands, stream output, move files, follow its log, fork it, destroy it.
+//!
+//! With `BOXD_API_KEY` or `BOXD_TOKEN` set it talks to that cluster. Without, it starts one on this machine, with real
+//! processes behind it.
+//!
+//! ```sh
+//! cargo run --example quickstart
+//! ```
+
+#![allow(clippy::print_stdout, missing_docs)]
+
+use std::time::{Duration, Instant};
+
+use boxd::{BoxConfig, BoxHandle, Compute, ErrorKind};
+use futures_util::{StreamExt, TryStreamExt};
+use tokio::io::AsyncWriteExt;
+
+type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
+
+#[tokio::main]
+async fn main() -> Outcome {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if is_set("BOXD_API_KEY") || is_set("BOXD_TOKEN") {
+        return walk(&Compute::from_env()?).await;
+    }
+    step("start", "no BOXD_API_KEY is set: starting a cluster on this machine");
+    let cluster = boxd_local::Cluster::start().await?;
+    let compute = Compute::builder()
+        .api_key(cluster.api_key())
+        .api_url(cluster.api_url())
+        .exchange_url(cluster.exchange_url())
+        .build()?;
+    let outcome = walk(&compute).await;
+    cluster.shutdown().await;
+    outcome
+}
+
+async fn walk(compute: &Compute) -> Outcome {
+    let me = compute.whoami().await?;
+    let config = compute.config().await?;
+    step("whoami", &format!("{} (image {}, zone {})", me.user_id, config.default_image, config.zone));
+
+    // Names are unique, and this may run beside others.
+    let name = format!("quickstart-{}", std::process::id());
+    let started = Instant::now();
+    let greeting = BoxConfig::new().env("GREETING", "hello from the main process").cmd([
+        "sh",
+        "-c",
+        "echo $GREETING; exec sleep infinity",
+    ]);
+    let b = compute.boxes().create(&name).config(greeting).await?;
+    b.wait_until_ready().await?;
+    step("create", &format!("{} ({}) ready after {:?}", b.name(), b.id(), started.elapsed()));
+
+    let outcome = use_box(compute, &b).await;
+    b.destroy().await?;
+    step("destroy", &name);
+    outcome?;
+
+    match compute.boxes().get(&name).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => step("gone", &error.to_string()),
+        other => return Err(format!("the box should be gone: {other:?}").into()),
+    }
+    Ok(())
+}
+
+async fn use_box(compute: &Compute, b: &BoxHandle) -> Outcome {
+    let result = b.exec(["echo", "hello"]).await?;
+    step("exec", &format!("echo hello -> {:?}, exit code {}", result.stdout_text(), result.exit_code));
+
+    let result = b
+        .exec_shell("echo \"$FOO in $PWD\"; echo oops >&2; exit 3")
+        .env("FOO", "bar")
+        .current_dir("/tmp")
+        .timeout(Duration::from_secs(30))
+        .await?;
+    step(
+        "exec",
+        &format!("stdout {:?}, stderr {:?}, exit code {}", result.stdout_text(), result.stderr_text(), result.exit_code),
+    );
+
+    let mut process = b.exec_shell("for i in 1 2 3; do echo line $i; sleep 0.1; done").stream().await?;
+    let mut stdout = process.take_stdout().ok_or("stdout is there once")?;
+    while let Some(chunk) = stdout.next().await {
+        step("stream", String::from_utf8_lossy(&chunk?).trim_end());
+    }
+    step("stream", &format!("exit code {}", process.wait().await?));
+
+    let mut shell = b.exec(["sh"]).interactive().await?;
+    let mut stdin = shell.take_stdin().ok_or("stdin is there once")?;
+    shell.resize(100, 30);
+    stdin.write_all(b"tty; stty size; exit\n").await?;
+    let result = shell.wait_with_output().await?;
+    for line in result.stdout_text().lines().filter(|line| !line.is_empty()) {
+        step("terminal", line.trim_end());
+    }
+
+    let written = b.write_file("print(6 * 7)\n", "/tmp/answer.py").await?;
+    let read = b.read_file("/tmp/answer.py").await?;
+    step("files", &format!("wrote {written} bytes, read back {:?}", String::from_utf8_lossy(&read)));
+
+    let mut log = b.stream_logs();
+    while let Some(chunk) = log.try_next().await? {
+        step("log", String::from_utf8_lossy(&chunk).trim_end());
+    }
+
+    let suspended = b.suspend().await?;
+    let resumed = b.resume().await?;
+    step("suspend", &format!("took {:?}; resume took {:?}", suspended.duration, resumed.duration));
+
+    let fork = compute.boxes().fork(b).name(format!("{}-fork", b.name())).await?;
+    fork.wait_until_ready().await?;
+    let kept = fork.read_file("/tmp/answer.py").await;
+    fork.destroy().await?;
+    step("fork", &format!("{} has the file: {:?}", fork.name(), String::from_utf8_lossy(&kept?)));
+
+    let names: Vec<_> = compute.boxes().list().await?.iter().map(BoxHandle::name).collect();
+    step("list", &names.join(", "));
+    Ok(())
+}
+
+/// One line that a person likes to read.
+fn step(what: &str, how: &str) {
+    println!("{what:>9}  {how}");
+}
