@@ -21,9 +21,11 @@ export async function buildPages({ out, protoc, tarball, clients }) {
   const [generated, pages, modules] = ["generated", "pages", "modules"].map((name) => join(out, name));
   generate(generated, protoc);
 
-  mkdirSync(modules, { recursive: true });
-  execFileSync("tar", ["-xzf", tarball, "-C", modules]);
   const packaged = join(modules, "package");
+  if (clients.includes("boxd")) {
+    mkdirSync(modules, { recursive: true });
+    execFileSync("tar", ["-xzf", tarball, "-C", modules]);
+  }
 
   const sizes = {};
   for (const client of clients) {

@@ -64,11 +64,11 @@ const { values: options } = parseArgs({
     tests: { type: "string", default: Object.keys(TESTS).join() },
   },
 });
-for (const name of ["server", "package", "protoc", "chromium"]) {
+const clients = options.clients.split(",");
+for (const name of ["server", "protoc", "chromium", ...(clients.includes("boxd") ? ["package"] : [])]) {
   if (!options[name]) throw new Error(`--${name} is missing`);
 }
 const out = resolve(options.out);
-const clients = options.clients.split(",");
 const tests = options.tests.split(",");
 const rounds = Number(options.rounds);
 

@@ -21,7 +21,7 @@ const STREAM_LOGS = describe("StreamLogs", MethodType.SERVER_STREAMING, wire.Str
 export function connect(api, token) {
   const client = new GrpcWebClientBase({ format: "binary" });
   const metadata = { authorization: `Bearer ${token}` };
-  const unary = (method, request) => client.thenableCall(`${api}${method.name}`, request, metadata, method);
+  const unary = (method, request) => client.unaryCall(`${api}${method.name}`, request, metadata, method);
 
   return {
     async whoami() {
