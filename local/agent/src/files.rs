@@ -175,7 +175,7 @@ fn entry(found: &fs::DirEntry) -> Option<Entry> {
         name: found.file_name().to_string_lossy().into_owned(),
         is_dir: meta.is_dir(),
         size: if meta.is_dir() { 0 } else { meta.len() },
-        mode: meta.mode() & 0o7777,
+        mode: meta.mode(),
         modified: (meta.mtime(), nanoseconds(meta.mtime_nsec())),
         added: birth(&meta),
     })

@@ -152,7 +152,7 @@ wire_struct! {
         pub is_dir: bool,
         /// Bytes.
         pub size: u64,
-        /// Permission bits.
+        /// Type and permission bits, as `stat` has them.
         pub mode: u32,
         /// Last change of content.
         pub modified: (i64, u32),
@@ -177,7 +177,7 @@ mod tests {
             name: "ünïcode".into(),
             is_dir: true,
             size: u64::MAX,
-            mode: 0o1755,
+            mode: 0o041_755,
             modified: (-1, 999_999_999),
             added: (i64::MAX, 0),
         }

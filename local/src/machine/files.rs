@@ -173,7 +173,7 @@ pub struct DirEntry {
     pub is_dir: bool,
     /// Size in bytes; 0 for a directory.
     pub size_bytes: u64,
-    /// As `ls -l` shows them, without the type: `rwxr-xr-x`.
+    /// Type and permissions, as `ls -l` shows them: `drwxr-xr-x`.
     pub permissions: String,
     /// When its content last changed.
     pub modified_at: SystemTime,
@@ -201,6 +201,15 @@ fn time((seconds, nanoseconds): (i64, u32)) -> SystemTime {
 }
 
 fn permissions(mode: u32) -> String {
+    let kind = match mode & 0o170_000 {
+        0o040_000 => 'd',
+        0o120_000 => 'l',
+        0o140_000 => 's',
+        0o010_000 => 'p',
+        0o020_000 => 'c',
+        0o060_000 => 'b',
+        _ => '-',
+    };
     let class = |shift: u32, special: u32, mark: char| {
         let bit = |bit: u32| mode & (bit << shift) != 0;
         let execute = match (bit(1), mode & special != 0) {
@@ -211,7 +220,8 @@ fn permissions(mode: u32) -> String {
         };
         [if bit(4) { 'r' } else { '-' }, if bit(2) { 'w' } else { '-' }, execute]
     };
-    [class(6, 0o4000, 's'), class(3, 0o2000, 's'), class(0, 0o1000, 't')].into_iter().flatten().collect()
+    let classes = [class(6, 0o4000, 's'), class(3, 0o2000, 's'), class(0, 0o1000, 't')];
+    std::iter::once(kind).chain(classes.into_iter().flatten()).collect()
 }
 
 #[cfg(test)]
@@ -221,14 +231,19 @@ mod tests {
     #[test]
     fn permissions_read_as_ls_shows_them() {
         for (mode, shown) in [
-            (0o755, "rwxr-xr-x"),
-            (0o000, "---------"),
-            (0o640, "rw-r-----"),
-            (0o4755, "rwsr-xr-x"),
-            (0o2654, "rw-r-sr--"),
-            (0o2644, "rw-r-Sr--"),
-            (0o1777, "rwxrwxrwt"),
-            (0o1776, "rwxrwxrwT"),
+            (0o100_755, "-rwxr-xr-x"),
+            (0o100_000, "----------"),
+            (0o100_640, "-rw-r-----"),
+            (0o104_755, "-rwsr-xr-x"),
+            (0o102_654, "-rw-r-sr--"),
+            (0o102_644, "-rw-r-Sr--"),
+            (0o041_777, "drwxrwxrwt"),
+            (0o041_776, "drwxrwxrwT"),
+            (0o120_777, "lrwxrwxrwx"),
+            (0o140_755, "srwxr-xr-x"),
+            (0o010_644, "prw-r--r--"),
+            (0o020_666, "crw-rw-rw-"),
+            (0o060_660, "brw-rw----"),
         ] {
             assert_eq!(permissions(mode), shown);
         }
