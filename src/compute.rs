@@ -11,14 +11,8 @@ use crate::client::{Client, Retry, Timeouts};
 use crate::config::{Environment, Resolved, Settings};
 use crate::credentials::Credentials;
 use crate::error::Result;
-#[cfg(not(browser))]
-use crate::transport::{ChannelSettings, NativeTransport};
-use crate::transport::{Method, Transport};
+use crate::transport::{ChannelSettings, DefaultTransport, Method, Transport};
 use crate::wire::{self, methods};
-
-/// The transport that [`Compute`] uses unless given another: gRPC over HTTP/2.
-#[cfg(not(browser))]
-pub type DefaultTransport = NativeTransport;
 
 /// A boxd cluster, as one caller sees it.
 ///
@@ -297,12 +291,10 @@ impl ComputeBuilder {
     /// [`Authentication`](crate::ErrorKind::Authentication) without credentials;
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for an address that cannot be right, or one that needs
     /// TLS when the crate was built without.
-    #[cfg(not(browser))]
     pub fn build(self) -> Result<Compute> {
         let resolved = self.settings.resolve(environment)?;
-        let transport = NativeTransport::new(ChannelSettings {
-            authority: resolved.api.authority.clone(),
-            tls: resolved.api.tls,
+        let transport = DefaultTransport::connect(ChannelSettings {
+            endpoint: resolved.api.clone(),
             connect_timeout: self.connect_timeout,
             keepalive: self.keepalive,
             message_limit: self.message_limit,

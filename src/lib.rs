@@ -17,9 +17,7 @@ pub use boxes::{
     Progress, ProxyEntry, ReadFile, RestartPolicy, ResumeResult, Size, SuspendResult, VolumeMount,
     WaitUntilReady, WriteFile,
 };
-pub use compute::{ClusterConfig, Compute, ComputeBuilder, DefaultTransport, Identity};
+pub use compute::{ClusterConfig, Compute, ComputeBuilder, Identity};
 pub use config::Environment;
 pub use error::{Error, ErrorKind, Result};
-
-/// How the SDK names itself: `boxd-rust/<version>`.
-pub(crate) const USER_AGENT: &str = concat!("boxd-rust/", env!("CARGO_PKG_VERSION"));
+pub use transport::DefaultTransport;

@@ -1,6 +1,7 @@
-//! One POST over HTTP/1.1, for the token exchange. Redirects are not followed: they would carry the key elsewhere.
+//! HTTP/1.1, for the token exchange and for gRPC-web. Redirects are not followed: they would carry credentials elsewhere.
 
 use std::error::Error as StdError;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, header};
@@ -11,6 +12,8 @@ use hyper_util::rt::TokioExecutor;
 
 use super::HttpAnswer;
 
+/// How long TCP may take to connect.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// No token is larger.
 const ANSWER_LIMIT: usize = 256 * 1024;
 
@@ -19,16 +22,11 @@ pub(crate) async fn post_json(url: &str, body: Vec<u8>) -> Result<HttpAnswer, St
     let request = Request::post(url)
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::ACCEPT, "application/json")
-        .header(header::USER_AGENT, crate::USER_AGENT)
+        .header(header::USER_AGENT, crate::rt::USER_AGENT)
         .body(Full::new(Bytes::from(body)))
         .map_err(|error| error.to_string())?;
-    let response = if url.starts_with("https://") {
-        let connector = tls::connector()?;
-        Client::builder(TokioExecutor::new()).build(connector).request(request).await
-    } else {
-        Client::builder(TokioExecutor::new()).build(HttpConnector::new()).request(request).await
-    };
-    let (head, body) = response.map_err(|error| sentence(&error))?.into_parts();
+    let client = client(url.starts_with("https://"))?;
+    let (head, body) = client.request(request).await.map_err(|error| sentence(&error))?.into_parts();
     let body = Limited::new(body, ANSWER_LIMIT).collect().await.map_err(|error| sentence(error.as_ref()))?;
     Ok(HttpAnswer {
         status: head.status.as_u16(),
@@ -48,28 +46,50 @@ fn sentence(error: &(dyn StdError + 'static)) -> String {
     text
 }
 
+/// An HTTP/1.1 client, which reaches `https://` too when asked for.
+pub(crate) fn client<B>(tls: bool) -> Result<Client<Connector, B>, String>
+where
+    B: http_body::Body<Data: Send> + Send,
+{
+    let mut tcp = HttpConnector::new();
+    tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    tcp.set_nodelay(true);
+    tcp.enforce_http(false);
+    Ok(Client::builder(TokioExecutor::new()).build(tls::connector(tcp, tls)?))
+}
+
+pub(crate) use tls::Connector;
+
 #[cfg(any(feature = "tls-native-roots", feature = "tls-webpki-roots"))]
 mod tls {
     use std::sync::Arc;
 
     use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
     use hyper_util::client::legacy::connect::HttpConnector;
-    use rustls::ClientConfig;
+    use rustls::{ClientConfig, RootCertStore};
 
-    pub(super) fn connector() -> Result<HttpsConnector<HttpConnector>, String> {
+    pub(crate) type Connector = HttpsConnector<HttpConnector>;
+
+    pub(super) fn connector(tcp: HttpConnector, tls: bool) -> Result<Connector, String> {
         // The provider is named, since a process with two compiled in has no default.
         let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?;
-        #[cfg(feature = "tls-native-roots")]
-        let config = config.with_native_roots().map_err(|error| format!("no root certificates: {error}"))?;
-        #[cfg(not(feature = "tls-native-roots"))]
-        let config = config.with_webpki_roots();
+        let config = if tls {
+            #[cfg(feature = "tls-native-roots")]
+            let config =
+                config.with_native_roots().map_err(|error| format!("no root certificates: {error}"))?;
+            #[cfg(not(feature = "tls-native-roots"))]
+            let config = config.with_webpki_roots();
+            config
+        } else {
+            config.with_root_certificates(RootCertStore::empty())
+        };
         Ok(HttpsConnectorBuilder::new()
             .with_tls_config(config.with_no_client_auth())
             .https_or_http()
             .enable_http1()
-            .build())
+            .wrap_connector(tcp))
     }
 }
 
@@ -77,7 +97,9 @@ mod tls {
 mod tls {
     use hyper_util::client::legacy::connect::HttpConnector;
 
-    pub(super) fn connector() -> Result<HttpConnector, String> {
-        Err(crate::config::NO_TLS.to_owned())
+    pub(crate) type Connector = HttpConnector;
+
+    pub(super) fn connector(tcp: HttpConnector, tls: bool) -> Result<Connector, String> {
+        if tls { Err(crate::config::NO_TLS.to_owned()) } else { Ok(tcp) }
     }
 }

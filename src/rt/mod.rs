@@ -14,11 +14,13 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 
 #[cfg(browser)]
-pub(crate) use self::browser::{Instant, check, parse_http_date, post_json, random, sleep, unix_now};
+pub(crate) use self::browser::{
+    Failure, Instant, check, parse_http_date, post, post_json, random, sleep, unix_now,
+};
 #[cfg(not(browser))]
-pub(crate) use self::http::post_json;
+pub(crate) use self::http::{Connector, client, post_json};
 #[cfg(not(browser))]
-pub(crate) use self::native::{Instant, check, parse_http_date, random, sleep, unix_now};
+pub(crate) use self::native::{Instant, USER_AGENT, check, parse_http_date, random, sleep, unix_now};
 
 /// The answer to a POST.
 pub(crate) struct HttpAnswer {

@@ -6,6 +6,9 @@ pub(crate) use tokio::time::Instant;
 
 use crate::error::{Error, Result};
 
+/// How the SDK names itself.
+pub(crate) const USER_AGENT: &str = concat!("boxd-rust/", env!("CARGO_PKG_VERSION"));
+
 /// Whether futures of this SDK can run here.
 pub(crate) fn check() -> Result<()> {
     tokio::runtime::Handle::try_current().map(drop).map_err(|_| {

@@ -1,30 +1,21 @@
 //! The native connection: HTTP/2 with or without TLS, opened at the first call and again after a loss.
 
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 use tonic::transport::Endpoint;
 
-use super::{Call, Capabilities, EncodedMessage, GrpcTransport, MessageStream, Reply, Status, Transport};
+use super::{
+    Call, Capabilities, ChannelSettings, EncodedMessage, GrpcTransport, MessageStream, Reply, Status,
+    Transport,
+};
 use crate::error::{Error, Result};
 
 /// One stream may run ahead of its reader by this much; it bounds memory per stream.
 const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
 /// Shared by all streams of the connection: room for many slow readers before they hold up the others.
 const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
-
-/// What the native connection is made from.
-#[derive(Clone, Debug)]
-pub(crate) struct ChannelSettings {
-    /// `host:port`.
-    pub(crate) authority: String,
-    pub(crate) tls: bool,
-    pub(crate) connect_timeout: Duration,
-    pub(crate) keepalive: Option<Duration>,
-    pub(crate) message_limit: usize,
-}
 
 /// gRPC over HTTP/2, as [`Compute`](crate::Compute) makes it from an address.
 ///
@@ -38,15 +29,14 @@ pub struct NativeTransport {
 }
 
 impl NativeTransport {
-    pub(crate) fn new(settings: ChannelSettings) -> Result<Self> {
-        let scheme = if settings.tls { "https" } else { "http" };
-        let url = format!("{scheme}://{}", settings.authority);
+    pub(crate) fn connect(settings: ChannelSettings) -> Result<Self> {
+        let url = settings.endpoint.to_string();
         let invalid = |error: &dyn std::fmt::Display| {
             Error::invalid_argument("api_url", format!("{url:?} is not an address: {error}"))
         };
         let mut endpoint = Endpoint::from_shared(url.clone())
             .map_err(|error| invalid(&error))?
-            .user_agent(crate::USER_AGENT)
+            .user_agent(crate::rt::USER_AGENT)
             .map_err(|error| invalid(&error))?
             .connect_timeout(settings.connect_timeout)
             .tcp_nodelay(true)
@@ -55,7 +45,7 @@ impl NativeTransport {
         if let Some(interval) = settings.keepalive {
             endpoint = endpoint.http2_keep_alive_interval(interval).keep_alive_while_idle(false);
         }
-        if settings.tls {
+        if settings.endpoint.tls {
             endpoint = with_tls(endpoint)?;
         }
         Ok(Self { endpoint, message_limit: settings.message_limit, grpc: OnceLock::new() })

@@ -6,10 +6,10 @@
 use std::error::Error as StdError;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use futures_core::Stream;
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
@@ -19,9 +19,10 @@ use http_body_util::{Full, StreamBody};
 use tonic::body::Body;
 use tonic::client::GrpcService;
 
+use super::answers::{self, Answers};
 use super::{
-    Call, Capabilities, Code, DEFAULT_MESSAGE_LIMIT, Decoder, EncodedMessage, Event, Frame, MessageStream,
-    Metadata, Reply, Status, Transport,
+    Call, Capabilities, Code, DEFAULT_MESSAGE_LIMIT, Decoder, EncodedMessage, Frame, MessageStream, Metadata,
+    Reply, Status, Transport,
 };
 
 type BoxError = Box<dyn StdError + Send + Sync>;
@@ -74,18 +75,8 @@ where
         let (service, limit) = (self.service.clone(), self.message_limit);
         Box::pin(async move {
             message.check(limit)?;
-            let mut answers =
-                open(service, call, Body::new(Full::new(message.framed().clone())), limit).await?;
-            let message = poll_fn(|cx| answers.poll_message(cx)).await?;
-            let message =
-                message.ok_or_else(|| Status::new(Code::Internal, "the server said OK without an answer"))?;
-            if poll_fn(|cx| answers.poll_message(cx)).await?.is_some() {
-                return Err(Status::new(
-                    Code::Internal,
-                    "the server sent more than one answer to a unary call",
-                ));
-            }
-            Ok(Reply::new(message, answers.metadata))
+            let body = Body::new(Full::new(message.framed().clone()));
+            answers::single(open(service, call, body, limit).await?).await
         })
     }
 
@@ -94,17 +85,21 @@ where
             return MessageStream::failed(status);
         }
         let body = Body::new(Full::new(message.framed().clone()));
-        answer_stream(open(self.service.clone(), call, body, self.message_limit))
+        answers::stream(open(self.service.clone(), call, body, self.message_limit))
     }
 
     fn duplex(&self, call: Call, messages: BoxStream<'static, EncodedMessage>) -> MessageStream {
         let limit = self.message_limit;
-        let frames = messages.map(move |message| {
-            message.check(limit)?;
-            Ok::<_, Status>(http_body::Frame::data(message.framed().clone()))
+        // A body that fails reaches the caller as a bare reset; the reason takes this way.
+        let refused = Arc::new(OnceLock::new());
+        let reason = refused.clone();
+        let frames = messages.map(move |message| match message.check(limit) {
+            Ok(()) => Ok(http_body::Frame::data(message.framed().clone())),
+            Err(status) => Err(BoxError::from(refused.get_or_init(|| status).clone())),
         });
-        let body = Body::new(StreamBody::new(frames.map_err(|status| -> BoxError { status.into() })));
-        answer_stream(open(self.service.clone(), call, body, limit))
+        let body = Body::new(StreamBody::new(frames));
+        let answers = answers::stream(open(self.service.clone(), call, body, limit));
+        MessageStream::new(answers.map_err(move |status| reason.get().cloned().unwrap_or(status)))
     }
 }
 
@@ -114,7 +109,7 @@ async fn open<S>(
     call: Call,
     body: Body,
     limit: usize,
-) -> Result<Answers<S::ResponseBody>, Status>
+) -> Result<GrpcAnswers<S::ResponseBody>, Status>
 where
     S: GrpcService<Body>,
     S::Error: Into<BoxError>,
@@ -122,7 +117,7 @@ where
     let request = request(call, body)?;
     poll_fn(|cx| service.poll_ready(cx)).await.map_err(|error| status_of(error.into()).not_sent())?;
     let response = service.call(request).await.map_err(|error| status_of(error.into()))?;
-    Answers::new(response, limit)
+    GrpcAnswers::new(response, limit)
 }
 
 fn request(call: Call, body: Body) -> Result<Request<Body>, Status> {
@@ -157,7 +152,7 @@ fn request(call: Call, body: Body) -> Result<Request<Body>, Status> {
 }
 
 /// The body of an answer, read message by message, up to the server's verdict.
-struct Answers<B> {
+struct GrpcAnswers<B> {
     body: Pin<Box<B>>,
     decoder: Decoder,
     /// Response headers, then trailers.
@@ -165,7 +160,7 @@ struct Answers<B> {
     done: bool,
 }
 
-impl<B> Answers<B> {
+impl<B> GrpcAnswers<B> {
     fn new(response: Response<B>, limit: usize) -> Result<Self, Status> {
         let (head, body) = response.into_parts();
         let metadata = metadata(&head.headers);
@@ -190,12 +185,15 @@ impl<B> Answers<B> {
     }
 }
 
-impl<B> Answers<B>
+impl<B> Answers for GrpcAnswers<B>
 where
-    B: HttpBody<Data = Bytes>,
+    B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    /// The next message; `None` after the server's OK.
+    fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>> {
         loop {
             if self.done {
@@ -226,7 +224,9 @@ where
             }
         }
     }
+}
 
+impl<B> GrpcAnswers<B> {
     /// What the server said at the end. Without a word from it, the call has failed.
     fn verdict(&self) -> Result<(), Status> {
         let cut = !self.decoder.is_between_frames();
@@ -238,45 +238,7 @@ where
     }
 }
 
-/// The stream of an answer, whose first state is its opening.
-fn answer_stream<B>(
-    opening: impl Future<Output = Result<Answers<B>, Status>> + Send + 'static,
-) -> MessageStream
-where
-    B: HttpBody<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    MessageStream::new(AnswerStream::Opening(Box::pin(opening)))
-}
-
-enum AnswerStream<B> {
-    Opening(BoxFuture<'static, Result<Answers<B>, Status>>),
-    Open(Answers<B>),
-}
-
-impl<B> Stream for AnswerStream<B>
-where
-    B: HttpBody<Data = Bytes>,
-    B::Error: Into<BoxError>,
-{
-    type Item = Result<Event, Status>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match &mut *self {
-            Self::Opening(opening) => {
-                let answers = ready!(opening.as_mut().poll(cx))?;
-                let headers = answers.metadata.clone();
-                *self = Self::Open(answers);
-                Poll::Ready(Some(Ok(Event::Opened(headers))))
-            }
-            Self::Open(answers) => {
-                answers.poll_message(cx).map(|item| item.map(|m| m.map(Event::Message)).transpose())
-            }
-        }
-    }
-}
-
-fn metadata(headers: &HeaderMap) -> Metadata {
+pub(super) fn metadata(headers: &HeaderMap) -> Metadata {
     let mut out = Metadata::new();
     for (name, value) in headers {
         out.insert(name, String::from_utf8_lossy(value.as_bytes()));
@@ -285,7 +247,7 @@ fn metadata(headers: &HeaderMap) -> Metadata {
 }
 
 /// Turns a failure of the connection into a status: whatever it is, it is not the server's verdict.
-fn status_of(error: BoxError) -> Status {
+pub(super) fn status_of(error: BoxError) -> Status {
     let mut text = String::new();
     let mut found = None;
     let mut cause: Option<&(dyn StdError + 'static)> = Some(error.as_ref());

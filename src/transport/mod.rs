@@ -3,11 +3,13 @@
 //! [`Transport`] is the one seam between the SDK and the network: three verbs over bytes. The SDK encodes, checks,
 //! retries and times; a transport only carries. Implement it to reach a cluster in a way of your own.
 
+mod answers;
 #[cfg(not(browser))]
 mod channel;
 mod frame;
 #[cfg(not(browser))]
 mod grpc;
+pub mod grpc_web;
 mod metadata;
 mod method;
 mod status;
@@ -24,15 +26,33 @@ use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 
 #[cfg(not(browser))]
-pub(crate) use self::channel::ChannelSettings;
-#[cfg(not(browser))]
 pub use self::channel::NativeTransport;
 pub use self::frame::{Decoder, EncodedMessage, Frame};
 #[cfg(not(browser))]
 pub use self::grpc::GrpcTransport;
+pub use self::grpc_web::GrpcWebTransport;
 pub use self::metadata::Metadata;
 pub use self::method::{Kind, Method};
 pub use self::status::{Code, Status};
+use crate::config::Endpoint;
+
+/// The transport that [`Compute`](crate::Compute) uses unless given another: gRPC over HTTP/2, and gRPC-web over
+/// `fetch` in a browser.
+#[cfg(not(browser))]
+pub type DefaultTransport = NativeTransport;
+/// The transport that [`Compute`](crate::Compute) uses unless given another: gRPC-web over `fetch`.
+#[cfg(browser)]
+pub type DefaultTransport = GrpcWebTransport;
+
+/// What the default transport is made from.
+#[derive(Clone, Debug)]
+#[cfg_attr(browser, allow(dead_code))] // The host keeps its connections as it likes.
+pub(crate) struct ChannelSettings {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) keepalive: Option<Duration>,
+    pub(crate) message_limit: usize,
+}
 
 /// The largest message that a transport takes or sends unless told otherwise: 64 MiB.
 ///

@@ -1,0 +1,88 @@
+//! The host's clock, timers and chance, wherever JavaScript runs: pages, workers, Node, Deno, Bun, workerd.
+
+mod fetch;
+
+use std::time::Duration;
+
+use gloo_timers::callback::Timeout;
+use send_wrapper::SendWrapper;
+use wasm_bindgen::prelude::*;
+
+pub(crate) use self::fetch::{Failure, post, post_json};
+use crate::error::Result;
+
+#[wasm_bindgen]
+extern "C" {
+    type Performance;
+
+    #[wasm_bindgen(thread_local_v2, js_name = performance)]
+    static PERFORMANCE: Option<Performance>;
+
+    #[wasm_bindgen(method)]
+    fn now(this: &Performance) -> f64;
+}
+
+/// Whether futures of this SDK can run here: the host's own event loop runs them.
+#[allow(clippy::unnecessary_wraps)]
+pub(crate) fn check() -> Result<()> {
+    Ok(())
+}
+
+/// A point in time, by the monotonic clock where there is one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Instant {
+    milliseconds: f64,
+}
+
+impl Instant {
+    pub(crate) fn now() -> Self {
+        let monotonic = PERFORMANCE.with(|performance| performance.as_ref().map(Performance::now));
+        Self { milliseconds: monotonic.unwrap_or_else(js_sys::Date::now) }
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        // The wall clock may be set back.
+        let passed = (Self::now().milliseconds - self.milliseconds).max(0.0);
+        Duration::try_from_secs_f64(passed / 1000.0).unwrap_or(Duration::MAX)
+    }
+}
+
+/// Waits, never less than `time`: timers take 32 bits of milliseconds and may ring a fraction early.
+pub(crate) fn sleep(time: Duration) -> impl Future<Output = ()> + Send + 'static {
+    SendWrapper::new(async move {
+        let started = Instant::now();
+        loop {
+            let left = time.saturating_sub(started.elapsed());
+            if left.is_zero() {
+                return;
+            }
+            let milliseconds = u32::try_from(left.as_millis() + 1).unwrap_or(u32::MAX).min(i32::MAX as u32);
+            let (ring, rung) = futures_channel::oneshot::channel();
+            // Dropping the timer stops it.
+            let _timer = Timeout::new(milliseconds, move || {
+                let _ = ring.send(());
+            });
+            let _ = rung.await;
+        }
+    })
+}
+
+/// Seconds since 1970 by the wall clock.
+pub(crate) fn unix_now() -> i64 {
+    seconds(js_sys::Date::now()).unwrap_or(0)
+}
+
+/// Reads an HTTP date into seconds since 1970.
+pub(crate) fn parse_http_date(text: &str) -> Option<i64> {
+    seconds(js_sys::Date::parse(text))
+}
+
+#[allow(clippy::cast_possible_truncation)] // A date is a whole number of milliseconds, far below 2^53.
+fn seconds(milliseconds: f64) -> Option<i64> {
+    milliseconds.is_finite().then(|| (milliseconds / 1000.0).floor() as i64)
+}
+
+/// A number in `0.0..1.0`.
+pub(crate) fn random() -> f64 {
+    js_sys::Math::random()
+}

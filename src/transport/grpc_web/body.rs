@@ -1,0 +1,125 @@
+//! The body of an answer over gRPC-web: messages, then trailers, then nothing.
+
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_core::future::BoxFuture;
+use futures_core::stream::BoxStream;
+use futures_util::FutureExt;
+
+use super::trailers;
+use crate::rt;
+use crate::transport::answers::Answers;
+use crate::transport::{Code, Decoder, Frame, Metadata, Status};
+
+/// How long a body may stay open after its trailers. Then the verdict stands and the rest is cancelled.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The body of an answer, read message by message up to the server's verdict.
+pub(super) struct WebAnswers {
+    body: BoxStream<'static, Result<Bytes, Status>>,
+    decoder: Decoder,
+    metadata: Metadata,
+    phase: Phase,
+}
+
+enum Phase {
+    /// Until the trailers.
+    Messages,
+    /// The trailers have come; the body ought to end. It is read to its end, so that the connection can be used again.
+    Closing {
+        verdict: Result<(), Status>,
+        patience: Option<BoxFuture<'static, ()>>,
+    },
+    Over,
+}
+
+impl WebAnswers {
+    pub(super) fn new(
+        headers: Metadata,
+        body: BoxStream<'static, Result<Bytes, Status>>,
+        limit: usize,
+    ) -> Self {
+        Self { body, decoder: Decoder::new(limit), metadata: headers, phase: Phase::Messages }
+    }
+
+    fn trailers(&mut self, block: &Bytes) {
+        let trailers = trailers::parse(block);
+        let verdict = Status::from_trailers(&trailers);
+        self.metadata.extend(trailers);
+        let verdict = verdict.unwrap_or_else(|| Err(no_verdict()));
+        let verdict = verdict.map_err(|status| status.with_metadata(self.metadata.clone()));
+        self.phase = Phase::Closing { verdict, patience: None };
+    }
+
+    /// What the end of the body means where no trailers came before it.
+    fn cut_off(&self) -> Result<(), Status> {
+        if !self.decoder.is_between_frames() {
+            return Err(Status::unavailable("the answer ended in the middle of a message"));
+        }
+        // The headers' own status: an answer without any message.
+        Status::from_trailers(&self.metadata).unwrap_or_else(|| Err(no_verdict()))
+    }
+}
+
+/// The next chunk after the trailers. A connection that broke then, or stays open too long, is taken as its end: all
+/// that matters has come.
+fn closing(
+    body: &mut BoxStream<'static, Result<Bytes, Status>>,
+    patience: &mut Option<BoxFuture<'static, ()>>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Bytes>> {
+    match body.as_mut().poll_next(cx) {
+        Poll::Ready(chunk) => Poll::Ready(chunk.and_then(Result::ok)),
+        Poll::Pending => {
+            patience.get_or_insert_with(|| rt::sleep(PATIENCE).boxed()).poll_unpin(cx).map(|()| None)
+        }
+    }
+}
+
+fn no_verdict() -> Status {
+    let hint = if cfg!(browser) { " (does it expose grpc-status to this page's origin?)" } else { "" };
+    Status::unavailable(format!("the answer ended before the server said how the call went{hint}"))
+}
+
+impl Answers for WebAnswers {
+    fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>> {
+        loop {
+            match &mut self.phase {
+                Phase::Messages => match self.decoder.next_frame()? {
+                    Some(Frame::Message(message)) => return Poll::Ready(Ok(Some(message))),
+                    Some(Frame::Trailers(block)) => self.trailers(&block),
+                    None => match ready!(self.body.as_mut().poll_next(cx)).transpose()? {
+                        Some(chunk) => self.decoder.push(chunk),
+                        None => {
+                            self.phase = Phase::Over;
+                            return Poll::Ready(self.cut_off().map(|()| None));
+                        }
+                    },
+                },
+                Phase::Closing { verdict, patience } => {
+                    let more = !self.decoder.is_between_frames();
+                    let next = if more { None } else { ready!(closing(&mut self.body, patience, cx)) };
+                    if next.as_ref().is_some_and(Bytes::is_empty) {
+                        continue;
+                    }
+                    let verdict = std::mem::replace(verdict, Ok(()));
+                    self.phase = Phase::Over;
+                    return Poll::Ready(match verdict {
+                        Ok(()) if more || next.is_some() => Err(Status::new(
+                            Code::Internal,
+                            "the server went on after it had said how the call went",
+                        )),
+                        verdict => verdict.map(|()| None),
+                    });
+                }
+                Phase::Over => return Poll::Ready(Ok(None)),
+            }
+        }
+    }
+}

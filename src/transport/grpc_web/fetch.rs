@@ -1,0 +1,99 @@
+//! gRPC-web over the global `fetch`.
+
+use bytes::Bytes;
+use futures_core::future::BoxFuture;
+use futures_util::{StreamExt, TryStreamExt};
+use js_sys::{Array, Reflect, Uint8Array};
+use send_wrapper::SendWrapper;
+use wasm_bindgen::JsValue;
+use web_sys::Blob;
+
+use super::chunk::receive;
+use super::{Fetch, Request, RequestBody, Response};
+use crate::error::Result;
+use crate::rt::{Failure, post};
+use crate::transport::{Code, Metadata, Status};
+
+/// Pieces of a request are handed over to a `Blob`, which the host need not keep in memory, whenever they are this much.
+const PIECES: usize = 8 * 1024 * 1024;
+
+/// The host's own HTTP client, `fetch`.
+#[derive(Debug)]
+pub struct Http(());
+
+impl Http {
+    #[allow(clippy::unnecessary_wraps)] // As natively, where TLS may be missing.
+    pub(super) fn new(_tls: bool) -> Result<Self> {
+        Ok(Self(()))
+    }
+}
+
+impl Fetch for Http {
+    fn post(&self, request: Request) -> BoxFuture<'static, Result<Response, Status>> {
+        // Nothing of JavaScript's may move to another thread, and nothing does: there is one event loop.
+        Box::pin(SendWrapper::new(exchange(request)))
+    }
+}
+
+async fn exchange(request: Request) -> Result<Response, Status> {
+    let Request { url, headers, body } = request;
+    let body = match body {
+        RequestBody::Whole(bytes) => Uint8Array::from(&*bytes).into(),
+        RequestBody::Pieces(pieces) => collect(pieces).await?.into(),
+    };
+    let answer = post(&url, headers.iter(), &body).await.map_err(|failure| unanswered(&failure, &url))?;
+    let status = if answer.is_redirect() { answer.status().max(300) } else { answer.status() };
+    let mut headers = Metadata::new();
+    for (name, value) in answer.headers() {
+        headers.insert(name, value);
+    }
+    let chunks = answer.into_chunks().map_ok(receive).map_err(|failure| {
+        Status::unavailable(format!("the connection broke while the answer came: {}", failure.text))
+    });
+    Ok(Response { status, headers, body: SendWrapper::new(chunks).boxed() })
+}
+
+/// Gathers the pieces of a request, outside wasm memory.
+async fn collect(
+    mut pieces: futures_core::stream::BoxStream<'static, Result<Bytes, Status>>,
+) -> Result<Blob, Status> {
+    let (mut parts, mut size) = (Array::new(), 0);
+    while let Some(piece) = pieces.try_next().await? {
+        parts.push(&Uint8Array::from(&*piece));
+        size += piece.len();
+        if size >= PIECES {
+            parts = Array::of1(&blob(&parts)?.into());
+            size = 0;
+        }
+    }
+    blob(&parts)
+}
+
+fn blob(parts: &Array) -> Result<Blob, Status> {
+    Blob::new_with_buffer_source_sequence(parts).map_err(|_| {
+        Status::new(Code::ResourceExhausted, "the request is larger than what this page may hold").not_sent()
+    })
+}
+
+/// A request without an answer. The host does not tell a page why, so the sentence names what it can be.
+fn unanswered(failure: &Failure, url: &str) -> Status {
+    let origin = url.get(..url.find("/boxd.").unwrap_or(url.len())).unwrap_or(url);
+    let text = match page() {
+        Some(page) => format!(
+            "no answer from {origin} ({}); is it running, is gRPC-web enabled there, and is this page's origin, \
+             {page}, allowed?",
+            failure.text
+        ),
+        None => {
+            format!("no answer from {origin} ({}); is it running, and is this its address?", failure.text)
+        }
+    };
+    let status = Status::unavailable(text);
+    if failure.not_sent { status.not_sent() } else { status }
+}
+
+/// The origin of the page or worker, where there is one.
+fn page() -> Option<String> {
+    let location = Reflect::get(&js_sys::global(), &JsValue::from_str("location")).ok()?;
+    Reflect::get(&location, &JsValue::from_str("origin")).ok()?.as_string()
+}
