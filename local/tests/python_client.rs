@@ -99,7 +99,6 @@ impl Cluster {
             .output()
             .expect("timeout (coreutils) runs");
         let text = String::from_utf8_lossy(&output.stdout);
-        println!("{text}");
         assert!(
             output.status.success(),
             "{script} with boxd {version}: {} (124: not done within {WALK_SECONDS} s)\n{text}\n{}\nThe cluster says:\n{}",

@@ -35,6 +35,7 @@ def main():
         suspend(compute, box)
         stop(compute, box)
         reboot(compute, box)
+        tokens(compute)
         asyncio.run(in_async_code())
         errors(compute, box)
     strangers()
@@ -291,6 +292,23 @@ def reboot(compute, box):
         box.exec("sleep", "0.3")
         same(len(beats(box, "/home/boxd/rebooted")), counted, "a process over a reboot")
         eventually(lambda: tick_of(box) > 0, "the main process runs again")
+
+
+def tokens(compute):
+    with step("tokens: made, used, listed, revoked"):
+        known = {token.jti for token in compute.token.list()}
+        made = compute.token.create(expires_in=3600)
+        assert made.token.startswith("eyJ"), "a token is a JWT"
+        assert 3500 < made.expires_at - time.time() <= 3601, f"in an hour: {made.expires_at}"
+        (listed,) = [token for token in compute.token.list() if token.jti not in known]
+        same(listed.expires_at, made.expires_at, "when it expires, in the list")
+        key = os.environ.pop("BOXD_API_KEY")
+        with Compute(token=made.token) as other:
+            same([box.name for box in other.box.list()], ["walk"], "what a client with the token sees")
+            compute.token.revoke(listed.jti)
+            raises(boxd.AuthenticationError, 16, other.box.list, "a client whose token was revoked")
+        os.environ["BOXD_API_KEY"] = key
+        same([token.jti for token in compute.token.list() if token.jti == listed.jti], [], "the list without it")
 
 
 async def in_async_code():

@@ -19,16 +19,17 @@ MIB = 1 << 20
 
 
 def main():
-    key = os.environ.pop("BOXD_API_KEY")
-    answer = httpx.post(os.environ["BOXD_EXCHANGE_URL"], json={"api_key": key}, timeout=10)
-    with Boxd(token=answer.raise_for_status().json()["token"]) as cluster:
+    with Boxd(token=exchange(os.environ.pop("BOXD_API_KEY"))) as cluster:
         machine = create(cluster)
         execute(cluster, machine.id)
         stream(cluster, machine.id)
         files(cluster, machine.id)
+        folders(cluster, machine.id)
         logs(cluster, machine.id)
         lifecycle(cluster, machine.id)
+        rename(cluster, machine.id)
         destroy(cluster, machine.id)
+        api_keys(cluster)
 
 
 def create(cluster):
@@ -113,6 +114,29 @@ def files(cluster, id):
         raises(boxd.NotFoundError, 5, call, "a file that is not there")
 
 
+def folders(cluster, id):
+    on = cluster.machines.files
+    with step("folders: make, list, copy, move, delete"):
+        on.mkdir(id, "/app/folder")
+        on.upload(id, "/app/folder/file", b"content")
+        cluster.machines.exec(id, "chmod 640 /app/folder/file")
+        listing = on.list_dir(id, "/app")
+        same(sorted(entry.name for entry in listing.entries), ["empty", "folder", "large"], "what is there")
+        same(listing.truncated, False, "the list is whole")
+        kinds = {entry.name: (entry.is_dir, entry.size_bytes) for entry in listing.entries}
+        same(kinds, {"empty": (False, 0), "folder": (True, 0), "large": (False, 100 * MIB)}, "kinds and sizes")
+        (file,) = on.list_dir(id, "/app/folder").entries
+        same(file.permissions, "-rw-r-----", "its permissions")
+        assert file.modified_at.timestamp() > 1_700_000_000, f"when it changed: {file}"
+        on.copy(id, "/app/folder", "/app/copy")
+        on.rename(id, "/app/copy/file", "/app/moved")
+        same(on.download(id, "/app/moved"), b"content", "a copied and moved file")
+        same(on.list_dir(id, "/app/copy").entries, [], "the copy, its file moved away")
+        on.delete(id, "/app/folder")
+        raises(boxd.NotFoundError, 5, lambda: on.list_dir(id, "/app/folder"), "a deleted folder")
+        raises(boxd.NotFoundError, 5, lambda: on.delete(id, "/app/folder"), "deleted twice")
+
+
 def logs(cluster, id):
     with step("logs"):
         eventually(lambda: b"main started\n" in b"".join(cluster.machines.logs(id)), "the main process's output")
@@ -135,6 +159,18 @@ def lifecycle(cluster, id):
         cluster.machines.delete(copy.id)
 
 
+def rename(cluster, id):
+    with step("another name, another idle timer"):
+        name = cluster.machines.suggest_name()
+        same(cluster.machines.rename(id, name), name, "the name it has now")
+        cluster.machines.wait_until_ready(id)
+        same(cluster.machines.get(name).id, id, "found by it")
+        same(cluster.machines.exec(id, "uname -n").stdout, f"{name}\n", "its host name")
+        same(cluster.machines.rename(id, "walk-0-2-19"), "walk-0-2-19", "the old name again")
+        cluster.machines.set_auto_suspend_timeout(id, 600)
+        same(cluster.machines.get(id).idle.suspend_after, 600, "its idle timer")
+
+
 def destroy(cluster, id):
     with step("delete, twice, and what is unknown"):
         call = lambda: cluster.machines.create("walk-0-2-19")  # noqa: E731
@@ -143,6 +179,26 @@ def destroy(cluster, id):
         raises(boxd.NotFoundError, 5, lambda: cluster.machines.delete(id), "deleted twice")
         raises(boxd.NotFoundError, 5, lambda: cluster.machines.get(id), "getting it")
         same(cluster.machines.list(), [], "the list")
+
+
+def api_keys(cluster):
+    with step("API keys: made, exchanged, listed, deleted"):
+        made = cluster.api_keys.create("for the walk", expires_in=3600)
+        assert made.expires_at, f"when it expires: {made}"
+        with Boxd(token=exchange(made.api_key)) as other:
+            same(other.machines.list(), [], "a client with the new key")
+            (listed,) = [key for key in cluster.api_keys.list() if key.id == made.id]
+            same((listed.name, listed.expires_at), ("for the walk", made.expires_at), "what the list tells")
+            assert made.api_key.startswith(listed.key_prefix) and listed.last_used_at, f"prefix and use: {listed}"
+            cluster.api_keys.delete(made.id)
+            raises(boxd.AuthenticationError, 16, other.machines.list, "a client whose key was deleted")
+        same([key.id for key in cluster.api_keys.list() if key.id == made.id], [], "the list without it")
+        raises(boxd.NotFoundError, 5, lambda: cluster.api_keys.delete(made.id), "deleted twice")
+
+
+def exchange(key):
+    answer = httpx.post(os.environ["BOXD_EXCHANGE_URL"], json={"api_key": key}, timeout=10)
+    return answer.raise_for_status().json()["token"]
 
 
 def until(output, mark):
