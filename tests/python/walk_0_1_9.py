@@ -127,7 +127,10 @@ def terminal(box):
         same((result.stderr, result.exit_code), ("", 5), "the rest")
         same(box.exec("stty", "size", pty=True).stdout.strip(), "24 80", "its size when none is asked for")
         same(box.exec("stty", "size", pty=True, cols=132, rows=43).stdout.strip(), "43 132", "its size")
-        same(box.exec("cat", pty=True, timeout=20).exit_code, 0, "the end of input reaches a terminal")
+        for _ in range(10):
+            same(box.exec("cat", pty=True, timeout=20).exit_code, 0, "the end of input reaches a terminal")
+        close = ["sh", "-c", "exec <&- >&- 2>&-; sleep 0.3; exit 7"]
+        same(box.exec(*close, pty=True).exit_code, 7, "a command that closes its terminal runs on")
     with step("an interactive shell: input, a new size, its end"):
         shell = box.exec("sh", interactive=True, stream=True, cols=90, rows=30)
         shell.stdin.write("stty size\n")

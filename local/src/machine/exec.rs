@@ -64,20 +64,23 @@ impl Exec {
         let is_terminal = tty.is_some();
         let request = Request::Exec { command: request.command, tty };
         let wrap = |fd: OwnedFd| Descriptor::new(fd).map_err(|error| Error::io("watching a command", error));
-        let (input, pipes) = if is_terminal {
+        let (input, pipes, terminal) = if is_terminal {
             let (Reply::Started, [terminal]) = connection.call(&request, &[]).await? else {
                 return Err(unexpected());
             };
             let terminal = Arc::new(wrap(terminal)?);
-            (Input::Terminal { terminal: Arc::clone(&terminal), at_line_start: true }, [Some(terminal), None])
+            let input = Input::Terminal { terminal: Arc::clone(&terminal), at_line_start: true };
+            (input, [Some(Arc::clone(&terminal)), None], Some(terminal))
         } else {
             let (Reply::Started, [input, output, errors]) = connection.call(&request, &[]).await? else {
                 return Err(unexpected());
             };
-            (Input::Pipe(wrap(input)?), [Some(Arc::new(wrap(output)?)), Some(Arc::new(wrap(errors)?))])
+            let pipes = [Some(Arc::new(wrap(output)?)), Some(Arc::new(wrap(errors)?))];
+            (Input::Pipe(wrap(input)?), pipes, None)
         };
         let sources = pipes.map(|pipe| Source { pipe, buffer: ReadBuffer::default(), owed: 0 });
-        let output = ExecOutput { sources, errors_first: false, end: End::Running { connection, _running: running } };
+        let end = End::Running { connection, _running: running };
+        let output = ExecOutput { sources, errors_first: false, end, _terminal: terminal };
         Ok(Self { input: ExecInput { input }, output })
     }
 
@@ -158,6 +161,8 @@ pub struct ExecOutput {
     /// Which one is asked first; they take turns.
     errors_first: bool,
     end: End,
+    /// A command that closes its terminal may run on: closing this side, too, would be SIGHUP to it.
+    _terminal: Option<Arc<Descriptor>>,
 }
 
 struct Source {
