@@ -24,6 +24,7 @@ enum Command {
 }
 
 #[derive(Args)]
+#[command(args_override_self = true)]
 struct Serve {
     /// Where to serve gRPC, plaintext HTTP/2. Port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9443")]
@@ -60,8 +61,7 @@ async fn main() -> ExitCode {
 
 async fn serve(options: Serve) -> Result<(), Box<dyn std::error::Error>> {
     // Before anything starts, so that no signal finds the process without a handler.
-    let (mut terminate, mut interrupt) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let data = match options.data {
         Some(folder) => folder,
         None => user_data()?,

@@ -12,5 +12,12 @@ pub(super) async fn stream(
 ) -> Result<Stream<wire::LogChunk>, Status> {
     let console = api.boxes.console(&request.vm_id)?;
     let chunks = api.consoles.read(console, request.follow).await?;
-    Ok(chunks.map_ok(|data| wire::LogChunk { data }).map_err(Status::from).boxed())
+    Ok(chunks.map_ok(|data| wire::LogChunk { data }).map_err(|error| failed(&error)).boxed())
+}
+
+fn failed(error: &std::io::Error) -> Status {
+    match error.kind() {
+        std::io::ErrorKind::ConnectionAborted => Status::unavailable(error.to_string()),
+        _ => Status::internal(format!("reading the console: {error}")),
+    }
 }
