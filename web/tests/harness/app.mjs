@@ -1,0 +1,24 @@
+// A user's folder: the packed package installed in it, as from a registry, and what a test puts beside it.
+
+import { execFile } from "node:child_process";
+import { cp, mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import * as paths from "./paths.mjs";
+
+export const run = promisify(execFile);
+
+/**
+ * Makes `target/web-tests/NAME` anew: the package installed, the walk and `fixtures/…` copied into it. Answers its path.
+ */
+export async function installApp(name, fixtures = []) {
+  const app = paths.scratch(name);
+  await rm(app, { recursive: true, force: true });
+  await mkdir(app, { recursive: true });
+  const manifest = { private: true, type: "module" };
+  await writeFile(join(app, "package.json"), JSON.stringify(manifest));
+  await run("npm", ["install", "--offline", "--no-audit", "--no-fund", "--ignore-scripts", paths.tarball()], { cwd: app });
+  await cp(join(paths.TESTS, "walk"), join(app, "walk"), { recursive: true });
+  for (const fixture of fixtures) await cp(join(paths.TESTS, "fixtures", fixture), join(app, fixture), { recursive: true });
+  return app;
+}
