@@ -7,8 +7,9 @@ mod common;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
+use common::server::{Server, serve};
 use common::wire::{
     CreateTokenRequest, DestroyVmRequest, GetVmRequest, ListVmsRequest, RevokeTokenRequest, StopVmRequest,
     SuspendVmRequest, WhoamiRequest,
@@ -17,60 +18,6 @@ use common::{Client, connect, create, eventually, exchange, post, sh};
 use serde_json::json;
 use tempfile::TempDir;
 use tonic::Code;
-
-/// A running `boxd-local serve`. Dropped, it is killed.
-struct Server {
-    process: Child,
-    api: String,
-    web: String,
-}
-
-impl Server {
-    fn start(data: &Path, options: &[&str]) -> Self {
-        let mut process = serve(data, options).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let parts: Vec<_> = line.trim_end().split(' ').collect();
-        let [ready, api, web] = parts[..] else { panic!("the ready line: {line:?}") };
-        let url = |part: &str, name| part.strip_prefix(name).unwrap().to_owned();
-        assert_eq!(ready, "ready");
-        Self { api: url(api, "api="), web: url(web, "web="), process }
-    }
-
-    async fn client(&self, data: &Path) -> Client {
-        let key = std::fs::read_to_string(data.join("api-key")).unwrap();
-        let token = exchange(&format!("{}/api/v1/auth/token", self.web), key.trim_end()).await;
-        connect(&self.api, Some(&format!("Bearer {token}"))).await
-    }
-
-    /// As `kill -9` does.
-    fn kill(mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-
-    /// SIGTERM; the exit code, and what it printed after the ready line.
-    fn terminate(mut self) -> (Option<i32>, String) {
-        let pid = rustix::process::Pid::from_child(&self.process);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        let mut rest = String::new();
-        self.process.stdout.as_mut().unwrap().read_to_string(&mut rest).unwrap();
-        (self.process.wait().unwrap().code(), rest)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.process.kill().ok();
-        self.process.wait().ok();
-    }
-}
-
-fn serve(data: &Path, options: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_boxd-local"));
-    command.args(["serve", "--api", "127.0.0.1:0", "--web", "127.0.0.1:0", "--data"]).arg(data).args(options);
-    command
-}
 
 fn refused(data: &Path, options: &[&str]) -> String {
     let Output { status, stdout, stderr } = serve(data, options).output().unwrap();

@@ -3,6 +3,8 @@
 #![allow(dead_code, unreachable_pub, reason = "no test file uses all of it")]
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
+pub mod server;
+
 use std::time::{Duration, Instant};
 
 use boxd_local::Cluster;
