@@ -1,0 +1,52 @@
+// What all objects of one `Compute` share: the core's own `Compute`, made when the first call needs it.
+import { Compute as Core } from "../pkg/core.js";
+import { withVariables } from "./environment.js";
+import { BoxdError } from "./errors.js";
+import { enter, init, settle } from "./load.js";
+import type { ComputeOptions } from "./types.js";
+
+export type { Core };
+
+/** @internal */
+export class Client {
+  readonly #options: ComputeOptions;
+  #core: Promise<Core> | undefined;
+  #closed = false;
+
+  constructor(options: ComputeOptions) {
+    this.#options = withVariables(options);
+  }
+
+  /** The core's `Compute`. */
+  async core(): Promise<Core> {
+    if (this.#closed) throw new BoxdError("this Compute was closed", { code: "FAILED_PRECONDITION" });
+    this.#core ??= init().then(() => enter(() => new Core(this.#options)));
+    try {
+      return await this.#core;
+    } catch (error) {
+      this.#core = undefined;
+      throw error;
+    }
+  }
+
+  /** One call. */
+  async call<T>(run: (core: Core) => Promise<T>): Promise<T> {
+    const core = await this.core();
+    return settle(() => run(core));
+  }
+
+  /** One call whose answer is a record in JSON. */
+  async json<T>(run: (core: Core) => Promise<string>): Promise<T> {
+    return JSON.parse(await this.call(run)) as T;
+  }
+
+  /** Gives the core's memory back. What is under way goes on. */
+  close(): void {
+    this.#closed = true;
+    this.#core?.then(
+      (core) => core.free(),
+      () => undefined,
+    );
+    this.#core = undefined;
+  }
+}

@@ -1,0 +1,120 @@
+import { Box } from "./box.js";
+import { Client } from "./client.js";
+import type {
+  BoxConfig,
+  BoxInfo,
+  CallOptions,
+  ClusterConfig,
+  ComputeOptions,
+  CreateOptions,
+  ForkOptions,
+  Identity,
+} from "./types.js";
+
+/**
+ * A boxd cluster, as one caller sees it. Making one does no I/O; the first call loads the WebAssembly part and connects.
+ *
+ * @example
+ * ```ts
+ * const compute = new Compute({ apiKey: "bxk_…" });
+ * const box = await compute.box.create({ name: "my-vm" });
+ * const { stdout } = await box.exec(["echo", "hello"]);
+ * await box.destroy();
+ * ```
+ */
+export class Compute {
+  /** Create, list, get and fork boxes. */
+  readonly box: BoxService;
+  readonly #client: Client;
+
+  /** Does no I/O. What cannot be right shows at the first call. */
+  constructor(options: ComputeOptions = {}) {
+    this.#client = new Client(options);
+    this.box = BoxService.of(this.#client);
+  }
+
+  /** Who the credentials belong to. Repeated on a lost connection. */
+  whoami(options?: CallOptions): Promise<Identity> {
+    return this.#client.json((core) => core.whoami(options?.signal));
+  }
+
+  /** The cluster's defaults. Repeated on a lost connection. */
+  config(options?: CallOptions): Promise<ClusterConfig> {
+    return this.#client.json((core) => core.config(options?.signal));
+  }
+
+  /** Gives back what the client holds. Calls under way go on; new ones are refused, by its boxes too. */
+  close(): void {
+    this.#client.close();
+  }
+
+  /** As {@link Compute.close}: for `using`. */
+  [Symbol.dispose](): void {
+    this.#client.close();
+  }
+}
+
+/** Creates, finds and forks boxes: {@link Compute.box}. */
+export class BoxService {
+  readonly #client: Client;
+
+  private constructor(client: Client) {
+    this.#client = client;
+  }
+
+  /** @internal */
+  static of(client: Client): BoxService {
+    return new BoxService(client);
+  }
+
+  /**
+   * Creates a box. Returns once it is scheduled; {@link Box.waitUntilReady} waits until commands run in it.
+   *
+   * It is never sent twice: when the answer is lost, {@link BoxdError.outcomeUnknown} holds, and a
+   * {@link BoxService.get} by the name tells.
+   *
+   * @throws {@link InvalidArgumentError} for a name that is taken or a configuration that cannot be right.
+   */
+  async create(options: CreateOptions = {}, call?: CallOptions): Promise<Box> {
+    const given = { ...options, config: options.config && toCore(options.config) };
+    return this.#box(await this.#client.json((core) => core.create(given, call?.signal)));
+  }
+
+  /** All boxes of the account. Repeated on a lost connection. */
+  async list(call?: CallOptions): Promise<Box[]> {
+    const all = await this.#client.json<BoxInfo[]>((core) => core.list(call?.signal));
+    return all.map((info) => this.#box(info));
+  }
+
+  /**
+   * The box of this name or id. Repeated on a lost connection.
+   *
+   * @throws {@link NotFoundError} when there is neither.
+   */
+  async get(nameOrId: string, call?: CallOptions): Promise<Box> {
+    return this.#box(await this.#client.json((core) => core.get(nameOrId, call?.signal)));
+  }
+
+  /**
+   * Forks a box, given by itself, its name or its id: a new box with a copy of its files. Never sent twice.
+   *
+   * @throws {@link NotFoundError} for a source that is not there.
+   */
+  async fork(source: Box | string, options: ForkOptions = {}, call?: CallOptions): Promise<Box> {
+    const given = {
+      ...options,
+      config: options.config && toCore(options.config),
+      ...(typeof source === "string" ? { source } : { source: source.id, isId: true }),
+    };
+    return this.#box(await this.#client.json((core) => core.fork(given, call?.signal)));
+  }
+
+  #box(info: BoxInfo): Box {
+    return Box.of(this.#client, info);
+  }
+}
+
+/** A configuration as the core reads it. */
+function toCore({ memory = "", disk = "", env = {}, ...rest }: BoxConfig): object {
+  return { ...rest, memory: String(memory), disk: String(disk), env: Object.entries(env) };
+}

@@ -1,0 +1,2 @@
+// Without the .wasm: call `init` with it first.
+export * from "./api.js";

@@ -1,0 +1,169 @@
+//! Files and logs.
+
+use std::cell::RefCell;
+use std::future::{IntoFuture, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use boxd::{Content, Progress};
+use bytes::Bytes;
+use futures_core::Stream;
+use js_sys::{ArrayBuffer, Function, Promise, Uint8Array};
+use send_wrapper::SendWrapper;
+use tokio::io::{AsyncRead, ReadBuf};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{AbortSignal, Blob};
+
+use crate::compute::Compute;
+use crate::failure::failure;
+use crate::stream::{ByteStream, Failing};
+use crate::task::promise;
+
+#[wasm_bindgen]
+impl Compute {
+    /// The box's console output.
+    pub fn logs(&self, id: String, name: String, follow: bool, signal: Option<AbortSignal>) -> ByteStream {
+        let log = self.handle(id, name).stream_logs().follow(follow);
+        ByteStream::new(Box::pin(Failing(log)), signal)
+    }
+
+    /// A file as it comes. `on_progress` is called with the bytes so far and, where known, those in all.
+    #[wasm_bindgen(js_name = readFile)]
+    pub fn read_file(
+        &self,
+        id: String,
+        name: String,
+        path: String,
+        on_progress: Option<Function>,
+        signal: Option<AbortSignal>,
+    ) -> ByteStream {
+        let mut read = self.handle(id, name).read_file(path);
+        let Some(callback) = on_progress else {
+            return ByteStream::new(Box::pin(Failing(read.stream())), signal);
+        };
+        let thrown = Thrown::default();
+        read = read.progress(thrown.reporter(callback));
+        let pieces = Reported { pieces: Failing(read.stream()), thrown };
+        ByteStream::new(Box::pin(pieces), signal)
+    }
+
+    /// Writes a file: a `Uint8Array`, or a `Blob`, which is read piece by piece. To the number of bytes.
+    #[wasm_bindgen(js_name = writeFile)]
+    pub fn write_file(
+        &self,
+        id: String,
+        name: String,
+        path: String,
+        content: JsValue,
+        on_progress: Option<Function>,
+        signal: Option<AbortSignal>,
+    ) -> Promise {
+        let content = match content.dyn_into::<Uint8Array>() {
+            Ok(bytes) => Content::from(bytes.to_vec()),
+            Err(blob) => blob_content(blob.unchecked_into()),
+        };
+        let mut write = self.handle(id, name).write_file(content, path);
+        let thrown = Thrown::default();
+        if let Some(callback) = on_progress {
+            write = write.progress(thrown.reporter(callback));
+        }
+        let mut writing = write.into_future();
+        let work = poll_fn(move |cx| {
+            let written = writing.as_mut().poll(cx);
+            if let Some(error) = thrown.take() {
+                return Poll::Ready(Err(error));
+            }
+            // A number of bytes in a file is exact in a double.
+            #[allow(clippy::cast_precision_loss)]
+            written.map(|done| done.map(|bytes| JsValue::from_f64(bytes as f64)).map_err(failure))
+        });
+        promise(Box::pin(work), signal)
+    }
+}
+
+/// What a progress callback threw: the transfer ends with it.
+#[derive(Clone, Default)]
+struct Thrown(Rc<RefCell<Option<JsValue>>>);
+
+impl Thrown {
+    #[allow(clippy::cast_precision_loss)]
+    fn reporter(&self, callback: Function) -> impl FnMut(Progress) + Send + 'static {
+        let both = SendWrapper::new((callback, self.clone()));
+        move |progress| {
+            let (callback, thrown) = &*both;
+            let (bytes, total) = (progress.bytes as f64, progress.total.map(|total| total as f64));
+            if let Err(error) = callback.call2(&JsValue::UNDEFINED, &bytes.into(), &total.into()) {
+                *thrown.0.borrow_mut() = Some(error);
+            }
+        }
+    }
+
+    fn take(&self) -> Option<JsValue> {
+        self.0.take()
+    }
+}
+
+struct Reported<S> {
+    pieces: S,
+    thrown: Thrown,
+}
+
+impl<S: Stream<Item = Result<Bytes, JsValue>> + Unpin> Stream for Reported<S> {
+    type Item = Result<Bytes, JsValue>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let item = ready!(Pin::new(&mut self.pieces).poll_next(cx));
+        Poll::Ready(self.thrown.take().map_or(item, |error| Some(Err(error))))
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn blob_content(blob: Blob) -> Content {
+    let size = blob.size();
+    Content::reader(BlobReader { blob: SendWrapper::new(blob), at: 0.0, size, piece: None }, size as u64)
+}
+
+/// Reads a `Blob` from its beginning to its end; the host may keep it on disk.
+struct BlobReader {
+    blob: SendWrapper<Blob>,
+    at: f64,
+    size: f64,
+    piece: Option<SendWrapper<JsFuture>>,
+}
+
+impl AsyncRead for BlobReader {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if this.piece.is_none() {
+            #[allow(clippy::cast_precision_loss)]
+            let end = (this.at + buf.remaining() as f64).min(this.size);
+            if end <= this.at {
+                return Poll::Ready(Ok(()));
+            }
+            let part = this.blob.slice_with_f64_and_f64(this.at, end).map_err(|error| unreadable(&error))?;
+            this.piece = Some(SendWrapper::new(JsFuture::from(part.array_buffer())));
+            this.at = end;
+        }
+        let Some(piece) = &mut this.piece else { return Poll::Ready(Ok(())) };
+        let read = ready!(Pin::new(piece).poll(cx));
+        this.piece = None;
+        let buffer: ArrayBuffer = read.map_err(|error| unreadable(&error))?.unchecked_into();
+        let bytes = Uint8Array::new(&buffer);
+        let length = bytes.length() as usize;
+        // The buffer may have become another, smaller one since the piece was asked for.
+        if length > buf.remaining() {
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
+        bytes.copy_to(buf.initialize_unfilled_to(length));
+        buf.advance(length);
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn unreadable(error: &JsValue) -> io::Error {
+    let error: &js_sys::Error = error.unchecked_ref();
+    io::Error::other(String::from(error.message()))
+}
