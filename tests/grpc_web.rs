@@ -29,7 +29,7 @@ fn builder(server: &Scripted) -> boxd::ComputeBuilder<GrpcWebTransport> {
 }
 
 fn transport(server: &Scripted) -> GrpcWebTransport {
-    GrpcWebTransport::new(&server.url()).unwrap()
+    GrpcWebTransport::new(server.url()).unwrap()
 }
 
 fn the_box(server: &Scripted) -> BoxHandle {

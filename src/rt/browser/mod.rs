@@ -86,3 +86,37 @@ fn seconds(milliseconds: f64) -> Option<i64> {
 pub(crate) fn random() -> f64 {
     js_sys::Math::random()
 }
+
+#[cfg(test)]
+mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    use super::*;
+
+    #[wasm_bindgen_test]
+    async fn sleep_is_never_short() {
+        for milliseconds in [0, 1, 2, 7, 30] {
+            let (time, started) = (Duration::from_millis(milliseconds), Instant::now());
+            sleep(time).await;
+            assert!(started.elapsed() >= time, "{:?} of {time:?}", started.elapsed());
+        }
+        let (time, started) = (Duration::from_micros(1500), Instant::now());
+        sleep(time).await;
+        assert!(started.elapsed() >= time);
+    }
+
+    #[wasm_bindgen_test]
+    async fn the_longest_sleeps_do_not_ring_at_once() {
+        for time in [Duration::MAX, Duration::from_millis(1 << 31), Duration::from_millis(1 << 32)] {
+            assert!(crate::rt::timeout(Duration::from_millis(20), sleep(time)).await.is_none(), "{time:?}");
+        }
+    }
+
+    #[wasm_bindgen_test]
+    fn dates_and_chance() {
+        assert_eq!(parse_http_date("Thu, 01 Jan 1970 00:01:00 GMT"), Some(60));
+        assert_eq!(parse_http_date("soon"), None);
+        assert!(unix_now() > 1_700_000_000);
+        assert!((0..1000).all(|_| (0.0..1.0).contains(&random())));
+    }
+}

@@ -110,3 +110,64 @@ impl Drop for Owner {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    use super::*;
+
+    fn array(length: u8) -> Uint8Array {
+        Uint8Array::from(&(0..length).collect::<Vec<_>>()[..])
+    }
+
+    #[wasm_bindgen_test]
+    fn a_slice_is_found_in_its_chunk_as_long_as_it_lives() {
+        let (first, second) = (array(10), array(20));
+        let (a, b) = (receive(first.clone()), receive(second.clone()));
+        for (bytes, array) in [(&a, &first), (&b, &second)] {
+            for from in 0..bytes.len() {
+                let slice = bytes.slice(from..);
+                let view = view(&slice).expect("it lies in a chunk");
+                let chunk = chunk(view.chunk).expect("the chunk is alive");
+                assert!(js_sys::Object::is(&chunk, array), "the very array that came");
+                assert_eq!(chunk.subarray(view.offset, view.offset + slice.len() as u32).to_vec(), slice);
+            }
+        }
+        let last = a.slice(9..);
+        let id = view(&last).expect("it lies in a chunk").chunk;
+        drop(a);
+        assert!(chunk(id).is_some(), "a slice is alive");
+        drop(last);
+        assert!(chunk(id).is_none(), "nothing of it is alive");
+        assert!(view(&b).is_some());
+    }
+
+    #[wasm_bindgen_test]
+    fn other_bytes_are_in_no_chunk() {
+        let chunk = receive(array(10));
+        for bytes in [Bytes::new(), Bytes::from_static(b"abc"), chunk.slice(3..3), chunk.to_vec().into()] {
+            assert_eq!(view(&bytes), None);
+        }
+        assert_eq!(view(&receive(array(0))), None);
+    }
+
+    #[wasm_bindgen_test]
+    fn a_chunk_whose_buffer_was_given_away_is_not_used() {
+        let array = array(10);
+        let bytes = receive(array.clone());
+        let view = view(&bytes).expect("it lies in a chunk");
+        let transfer = js_sys::Array::of1(&array.buffer());
+        let options = js_sys::Object::new();
+        js_sys::Reflect::set(&options, &"transfer".into(), &transfer).expect("an option is set");
+        structured_clone(&array, &options);
+        assert!(chunk(view.chunk).is_none());
+        assert_eq!(bytes, (0..10).collect::<Vec<u8>>());
+    }
+
+    #[wasm_bindgen::prelude::wasm_bindgen]
+    extern "C" {
+        #[wasm_bindgen(js_name = structuredClone)]
+        fn structured_clone(value: &Uint8Array, options: &js_sys::Object) -> wasm_bindgen::JsValue;
+    }
+}

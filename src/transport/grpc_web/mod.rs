@@ -125,8 +125,8 @@ impl GrpcWebTransport {
     /// # Errors
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for an address that cannot be right, or one that needs
     /// TLS when the crate was built without. Does no I/O.
-    pub fn new(url: &str) -> Result<Self> {
-        Self::to(&Endpoint::parse(url)?)
+    pub fn new(url: impl AsRef<str>) -> Result<Self> {
+        Self::to(&Endpoint::parse(url.as_ref())?)
     }
 
     /// As the default transport.
@@ -145,8 +145,8 @@ impl<F: Fetch> GrpcWebTransport<F> {
     ///
     /// # Errors
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for an address that cannot be right.
-    pub fn with_fetch(url: &str, fetch: F) -> Result<Self> {
-        Ok(Self::through(fetch, &Endpoint::parse(url)?))
+    pub fn with_fetch(url: impl AsRef<str>, fetch: F) -> Result<Self> {
+        Ok(Self::through(fetch, &Endpoint::parse(url.as_ref())?))
     }
 
     fn through(fetch: F, endpoint: &Endpoint) -> Self {

@@ -1,0 +1,44 @@
+//! The one walk, natively: over gRPC, and over gRPC-web through an HTTP/1.1 client. `tests/browser.rs` takes it in a
+//! browser.
+
+mod common;
+#[path = "common/walk.rs"]
+mod walk;
+
+use std::sync::Arc;
+
+use boxd::transport::{GrpcWebTransport, Transport};
+
+#[tokio::test]
+async fn over_grpc() {
+    let (_cluster, compute) = common::cluster().await;
+    walk::walk(&compute, "walk").await;
+}
+
+#[tokio::test]
+async fn over_grpc_web() {
+    let (cluster, compute) = common::cluster().await;
+    let transport = GrpcWebTransport::new(cluster.api_url()).unwrap();
+    let web = boxd::Compute::builder()
+        .api_key(cluster.api_key())
+        .exchange_url(cluster.exchange_url())
+        .transport(transport)
+        .build()
+        .unwrap();
+    walk::walk(&web, "walk").await;
+    // What one transport left behind, another sees.
+    assert!(compute.boxes().list().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn through_a_trait_object() {
+    let (cluster, _) = common::cluster().await;
+    let transport: Arc<dyn Transport> = Arc::new(GrpcWebTransport::new(cluster.api_url()).unwrap());
+    let compute = boxd::Compute::builder()
+        .api_key(cluster.api_key())
+        .exchange_url(cluster.exchange_url())
+        .transport(transport)
+        .build()
+        .unwrap();
+    assert!(!compute.whoami().await.unwrap().user_id.is_empty());
+}
