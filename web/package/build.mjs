@@ -46,8 +46,9 @@ function optimize() {
 async function bundle() {
   const shared = {
     bundle: true,
-    minify: true,
-    sourcemap: true,
+    // Names stay, for the stack traces of those who have no source map.
+    minifySyntax: true,
+    minifyWhitespace: true,
     target: "es2022",
     logLevel: "warning",
     legalComments: "none",
@@ -66,7 +67,6 @@ async function bundle() {
     ...shared,
     entryPoints: ["src/index.inline.ts"],
     outfile: "dist/index.cjs",
-    sourcemap: false, // It would hold the .wasm once more.
     format: "cjs",
     plugins: [
       {
@@ -80,24 +80,20 @@ async function bundle() {
 
 /** The published types, once for modules and once for CommonJS. */
 function types() {
+  const all = join(dist, "types");
   execFileSync(process.execPath, [at("node_modules", "typescript", "bin", "tsc"), "-p", here], { stdio: "inherit" });
-  const folder = join(dist, "types");
-  for (const name of readdirSync(folder)) {
-    const file = join(folder, name);
-    if (!REACHABLE.has(name.replace(/\.d\.ts$/, ""))) {
-      rmSync(file);
-      continue;
-    }
-    const text = readFileSync(file, "utf8");
-    const cjs = text.replace(/(from|import\() ?"(\.\/[^"]+)\.js"/g, '$1 "$2.cjs"');
-    writeFileSync(file.replace(/\.d\.ts$/, ".d.cts"), cjs);
+  for (const name of REACHABLE) {
+    const text = readFileSync(join(all, `${name}.d.ts`), "utf8");
+    writeFileSync(join(dist, `${name}.d.ts`), text);
+    writeFileSync(join(dist, `${name}.d.cts`), text.replace(/from "(\.\/[^"]+)\.js"/g, 'from "$1.cjs"'));
   }
-  writeFileSync(join(dist, "index.d.ts"), 'export * from "./types/api.js";\n');
-  writeFileSync(join(dist, "index.d.cts"), 'export * from "./types/api.cjs";\n');
+  rmSync(all, { recursive: true });
+  writeFileSync(join(dist, "index.d.ts"), 'export * from "./api.js";\n');
+  writeFileSync(join(dist, "index.d.cts"), 'export * from "./api.cjs";\n');
 }
 
 /** The modules whose types can be seen from `api.ts`. */
-const REACHABLE = new Set(["api", "box", "compute", "errors", "load", "process", "result", "stream", "types"]);
+const REACHABLE = ["api", "box", "compute", "errors", "load", "process", "result", "stream", "types"];
 
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist);

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 mod demo;
+mod npm;
 mod process;
 mod setup;
 mod test;
@@ -22,6 +23,7 @@ Usage: cargo xtask COMMAND
   test             set up what is missing, run every check and test
   test --only S,…  only these steps
   test --list      the steps
+  npm              set up what is missing, build the npm package and pack it into target/npm
   demo             set up what is missing, run examples/quickstart.rs";
 
 fn main() -> ExitCode {
@@ -42,6 +44,7 @@ fn run() -> Result<ExitCode> {
     match command.as_str() {
         "setup" => setup::run(rest).map(|()| ExitCode::SUCCESS),
         "test" => test::run(rest),
+        "npm" => npm::run(rest).map(|()| ExitCode::SUCCESS),
         "demo" => demo::run(rest),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 mod apt;
 pub(crate) mod bubblewrap;
 pub(crate) mod chromium;
+pub(crate) mod node_modules;
 pub(crate) mod python;
 pub(crate) mod wasm_std;
 pub(crate) mod wasm_tools;
@@ -39,7 +40,13 @@ const GROUPS: &[Group] = &[
     Group { name: "native", parts: &[&bubblewrap::Bubblewrap, &python::PythonClients] },
     Group {
         name: "web",
-        parts: &[&wasm_std::WasmStd, &wasm_tools::WasmBindgen, &wasm_tools::WasmPack, &chromium::Chromium],
+        parts: &[
+            &wasm_std::WasmStd,
+            &wasm_tools::WasmBindgen,
+            &wasm_tools::WasmPack,
+            &chromium::Chromium,
+            &node_modules::PACKAGE,
+        ],
     },
 ];
 
