@@ -4,7 +4,7 @@ use std::{
     error::Error,
     ffi::OsString,
     fs, io,
-    os::unix::process::CommandExt as _,
+    os::{fd::RawFd, unix::process::CommandExt as _},
     process::{Command, exit},
 };
 
@@ -32,11 +32,26 @@ pub(crate) fn launch(mut arguments: impl Iterator<Item = OsString>) -> Result<()
     become_program(arguments)
 }
 
-/// Joins a control group and becomes a program. This form runs on the host, before there is a box.
-pub(crate) fn enter_cgroup(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Box<dyn Error>> {
+/// Joins a control group, if there is one, and becomes a program. This form runs on the host, before there is a box.
+pub(crate) fn outside(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Box<dyn Error>> {
+    close_inherited()?;
     let procs = arguments.next().ok_or("which control group?")?;
-    fs::write(&procs, "0").map_err(|error| format!("{}: {error}", procs.display()))?;
+    if !procs.is_empty() {
+        // Whether it worked is seen from outside: not everyone who may make a group may join it.
+        let _ = fs::write(&procs, "0");
+    }
     become_program(arguments)
+}
+
+/// Closes what the host's own parents left open. None of it is a box's business.
+fn close_inherited() -> io::Result<()> {
+    let open: Vec<RawFd> = fs::read_dir("/proc/self/fd")?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    for descriptor in open.into_iter().filter(|&descriptor| descriptor > 2) {
+        let _ = nix::unistd::close(descriptor);
+    }
+    Ok(())
 }
 
 fn become_program(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Box<dyn Error>> {

@@ -17,6 +17,7 @@ pub const AGENT_PATH: &str = "/run/boxd/agent";
 /// Where commands start and relative paths begin.
 pub const HOME: &str = "/home/boxd";
 
-/// The first argument that makes the agent's program, on the host, join the control group whose `cgroup.procs` file
-/// is the second argument, and become the program in the rest of its arguments.
-pub const ENTER_CGROUP: &str = "enter-cgroup";
+/// The first argument that makes the agent's program, on the host, become the program in its arguments after the next
+/// one, with no open descriptors but the standard ones. The second argument is the `cgroup.procs` file of a control
+/// group to join on the way, or empty.
+pub const OUTSIDE: &str = "outside";

@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.next() {
         None => serve::serve(),
         Some(word) if word == launch::LAUNCH => launch::launch(arguments),
-        Some(word) if word == boxd_agent::ENTER_CGROUP => launch::enter_cgroup(arguments),
+        Some(word) if word == boxd_agent::OUTSIDE => launch::outside(arguments),
         Some(_) => Err("this program is started by boxd-local, inside a box".into()),
     };
     match outcome {

@@ -2,7 +2,7 @@
 
 use std::{
     error::Error,
-    fs::File,
+    fs::{self, File},
     io,
     net::{Ipv4Addr, Ipv6Addr, TcpStream},
     os::fd::{AsFd as _, OwnedFd},
@@ -72,6 +72,7 @@ fn boot(connection: &OwnedFd) -> Result<Arc<Agent>, Box<dyn Error>> {
     };
     let console: File = descriptors.into_iter().next().ok_or("there is no console")?.into();
     rustix::stdio::dup2_stderr(&console)?;
+    know_own_name().unwrap_or_else(|error| complain(&error));
     let agent = Arc::new(Agent { environment: Environment::new(env), supervisor: Supervisor::default() });
     if !cmd.is_empty() {
         let agent = Arc::clone(&agent);
@@ -81,6 +82,17 @@ fn boot(connection: &OwnedFd) -> Result<Arc<Agent>, Box<dyn Error>> {
     }
     channel::send(connection, &Reply::Done, &[])?;
     Ok(agent)
+}
+
+/// A root may have been another box's before, under another name.
+fn know_own_name() -> io::Result<()> {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname")?;
+    if fs::read_to_string("/etc/hostname").is_ok_and(|known| known == name) {
+        return Ok(());
+    }
+    let hosts = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
+    fs::write("/etc/hosts", format!("{hosts}127.0.1.1\t{name}"))?;
+    fs::write("/etc/hostname", name)
 }
 
 impl Agent {

@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io::Write as _,
     process::{Child, Stdio},
-    sync::{Condvar, Mutex, PoisonError},
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -28,8 +28,12 @@ pub(crate) struct Supervisor {
 impl Supervisor {
     /// No start from here on.
     pub(crate) fn stop(&self) {
-        *self.stopping.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *self.lock() = true;
         self.stopped.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, bool> {
+        self.stopping.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs `command` again and again, as `restart` says.
@@ -52,6 +56,9 @@ impl Supervisor {
                 },
                 Some(Err(error)) => format!("does not start: {error}"),
             };
+            if *self.lock() {
+                return;
+            }
             if restart == Restart::Never {
                 let _ = writeln!(console, "boxd: the main process {end}");
                 return;
@@ -76,7 +83,7 @@ impl Supervisor {
         console: &File,
     ) -> Option<std::io::Result<Child>> {
         let (program, arguments) = command.split_first()?;
-        let stopping = self.stopping.lock().unwrap_or_else(PoisonError::into_inner);
+        let stopping = self.lock();
         if *stopping {
             return None;
         }
@@ -89,7 +96,7 @@ impl Supervisor {
     }
 
     fn stops_within(&self, pause: Duration) -> bool {
-        let stopping = self.stopping.lock().unwrap_or_else(PoisonError::into_inner);
+        let stopping = self.lock();
         let waited = self.stopped.wait_timeout_while(stopping, pause, |stopping| !*stopping);
         *waited.unwrap_or_else(PoisonError::into_inner).0
     }

@@ -10,7 +10,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use boxd_agent::{AGENT_PATH, ENTER_CGROUP, HOME};
+use boxd_agent::{AGENT_PATH, HOME, OUTSIDE};
 
 use super::{
     Error, MachineSpec, Network,
@@ -59,14 +59,11 @@ pub(super) fn command(
     group: Option<&Path>,
     listener: OwnedFd,
 ) -> Command {
-    let mut command = match group {
-        Some(group) => {
-            let mut command = Command::new(agent);
-            command.arg(ENTER_CGROUP).arg(group.join("cgroup.procs")).arg(&host.bwrap);
-            command
-        }
-        None => Command::new(&host.bwrap),
-    };
+    let mut command = Command::new(agent);
+    command
+        .arg(OUTSIDE)
+        .arg(group.map(|group| group.join("cgroup.procs")).unwrap_or_default())
+        .arg(&host.bwrap);
     let own_network = host.own_network && spec.network == Network::Own;
     command
         .args(["--die-with-parent", "--new-session", "--json-status-fd", "1", "--hostname", &spec.hostname])

@@ -23,6 +23,8 @@ use super::Error;
 pub(super) struct Init {
     pub(super) pid: Pid,
     handle: OwnedFd,
+    /// Bubblewrap outside of the box. It waits for the first process, but not while it stands still.
+    outer: OwnedFd,
 }
 
 impl Init {
@@ -30,6 +32,7 @@ impl Init {
     pub(super) fn kill(&self) {
         // That it ended by itself is as good.
         let _ = pidfd_send_signal(&self.handle, Signal::KILL);
+        let _ = pidfd_send_signal(&self.outer, Signal::KILL);
     }
 
     fn await_end(&self) {
@@ -69,9 +72,11 @@ pub(super) fn watch_over(mut bwrap: Child, remains: Remains) -> Result<Life, Err
     let complaints = Arc::new(Mutex::new(String::new()));
     let heard = Arc::clone(&complaints);
     let (status, errors) = (bwrap.stdout.take(), bwrap.stderr.take());
+    let outer = pidfd_open(Pid::from_child(&bwrap), PidfdFlags::empty())
+        .map_err(|error| Error::io("watching bwrap", error))?;
     let watching = move || {
         let mut status = status.map(BufReader::new);
-        let init = status.as_mut().and_then(|status| first_process(status)).map(Arc::new);
+        let init = status.as_mut().and_then(|status| first_process(status, outer)).map(Arc::new);
         if let Some(init) = &init {
             let _ = found.send(Arc::clone(init));
         } else {
@@ -100,7 +105,7 @@ pub(super) fn watch_over(mut bwrap: Child, remains: Remains) -> Result<Life, Err
 }
 
 /// What bubblewrap tells first.
-fn first_process(status: &mut impl BufRead) -> Option<Init> {
+fn first_process(status: &mut impl BufRead, outer: OwnedFd) -> Option<Init> {
     #[derive(serde::Deserialize)]
     #[serde(rename_all = "kebab-case")]
     struct Status {
@@ -111,5 +116,5 @@ fn first_process(status: &mut impl BufRead) -> Option<Init> {
     let Status { child_pid } = serde_json::from_str(&line).ok()?;
     let pid = Pid::from_raw(child_pid)?;
     let handle = pidfd_open(pid, PidfdFlags::empty()).ok()?;
-    Some(Init { pid, handle })
+    Some(Init { pid, handle, outer })
 }

@@ -1,6 +1,10 @@
 //! A box for a test, and what tests do with one.
 
-use std::{ops::Deref, time::Duration};
+use std::{
+    ops::Deref,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use boxd_local::machine::{
     ExecEvent, ExecInput, ExecOutput, ExecRequest, Machine, MachineSpec, Network, RestartPolicy, WindowSize,
@@ -52,7 +56,7 @@ pub(crate) async fn boot_with(change: impl FnOnce(&mut MachineSpec)) -> TestBox 
     let mut spec = spec(&home);
     create_root(&spec.root).await.unwrap();
     change(&mut spec);
-    TestBox { machine: Machine::boot(spec).await.unwrap(), home }
+    TestBox::boot(spec, home).await
 }
 
 /// A command's whole output and its code.
@@ -70,6 +74,15 @@ impl Outcome {
 }
 
 impl TestBox {
+    pub(crate) async fn boot(spec: MachineSpec, home: TempDir) -> Self {
+        Self { machine: Machine::boot(spec).await.unwrap(), home }
+    }
+
+    /// The same root, booted anew.
+    pub(crate) async fn boot_again(self) -> Self {
+        Self::boot(spec(&self.home), self.home).await
+    }
+
     /// Starts a command.
     pub(crate) async fn start(&self, command: &str, tty: Option<WindowSize>) -> (ExecInput, ExecOutput) {
         let request = ExecRequest { command: command.into(), tty };
@@ -96,8 +109,8 @@ pub(crate) async fn collect(mut output: ExecOutput) -> Outcome {
     let mut outcome = Outcome::default();
     loop {
         match next(&mut output).await {
-            ExecEvent::Stdout(data) => outcome.stdout.extend(data),
-            ExecEvent::Stderr(data) => outcome.stderr.extend(data),
+            ExecEvent::Stdout(data) => outcome.stdout.extend_from_slice(&data),
+            ExecEvent::Stderr(data) => outcome.stderr.extend_from_slice(&data),
             ExecEvent::Exit(code) => {
                 outcome.code = code;
                 assert!(output.next().await.is_none(), "something came after the end");
@@ -118,7 +131,7 @@ pub(crate) async fn read_until(output: &mut ExecOutput, text: &str) -> String {
     let mut seen = Vec::new();
     loop {
         match next(output).await {
-            ExecEvent::Stdout(data) => seen.extend(data),
+            ExecEvent::Stdout(data) => seen.extend_from_slice(&data),
             other => panic!("{other:?} instead of {text:?} after {:?}", String::from_utf8_lossy(&seen)),
         }
         let seen = String::from_utf8_lossy(&seen);
@@ -130,4 +143,48 @@ pub(crate) async fn read_until(output: &mut ExecOutput, text: &str) -> String {
 
 pub(crate) fn bytes(text: &'static str) -> Bytes {
     Bytes::from_static(text.as_bytes())
+}
+
+/// Processes that can be told from all others on this machine, from outside the box.
+pub(crate) struct Marker(String);
+
+impl Marker {
+    pub(crate) fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        Self(format!("86400.{}{:03}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// Of another process's making.
+    pub(crate) fn named(name: String) -> Self {
+        Self(name)
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.0
+    }
+
+    /// A command that runs for a day.
+    pub(crate) fn command(&self) -> String {
+        format!("sleep {}", self.0)
+    }
+
+    /// How many such processes there are.
+    pub(crate) fn count(&self) -> usize {
+        let is_ours = |entry: &std::fs::DirEntry| {
+            let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            command == format!("sleep\0{}\0", self.0).as_bytes()
+        };
+        std::fs::read_dir("/proc").unwrap().flatten().filter(|entry| is_ours(entry)).count()
+    }
+
+    /// Waits until there are so many. The end of another's child is an event for its parent only.
+    pub(crate) async fn await_count(&self, wanted: usize) {
+        let reached = async {
+            while self.count() != wanted {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(10), reached).await;
+        assert!(waited.is_ok(), "{} processes instead of {wanted}", self.count());
+    }
 }
