@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Access;
 use crate::api::Api;
 use crate::boxes::{Boxes, GRACE};
 use crate::console::Consoles;
@@ -128,12 +129,22 @@ pub struct Builder {
     api_key: Option<String>,
     exchange_limit: Option<NonZeroU32>,
     allow_remote: bool,
+    /// None: pages on loopback.
+    origins: Option<Vec<String>>,
 }
 
 impl Default for Builder {
     fn default() -> Self {
         let any = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-        Self { api: any, web: any, data: None, api_key: None, exchange_limit: None, allow_remote: false }
+        Self {
+            api: any,
+            web: any,
+            data: None,
+            api_key: None,
+            exchange_limit: None,
+            allow_remote: false,
+            origins: None,
+        }
     }
 }
 
@@ -145,6 +156,7 @@ impl fmt::Debug for Builder {
             .field("data", &self.data)
             .field("exchange_limit", &self.exchange_limit)
             .field("allow_remote", &self.allow_remote)
+            .field("origins", &self.origins)
             .finish_non_exhaustive()
     }
 }
@@ -183,6 +195,13 @@ impl Builder {
     /// Lets the addresses be other than loopback: whoever reaches them and has the key runs commands on this machine.
     pub fn allow_remote(mut self, allow: bool) -> Self {
         self.allow_remote = allow;
+        self
+    }
+
+    /// Lets pages of this origin call from a browser: `https://app.example.com`, `http://localhost:*` for any port, `*`
+    /// for any page. Can be given several times. Without it, pages on loopback may call.
+    pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
+        self.origins.get_or_insert_default().push(origin.into());
         self
     }
 
@@ -274,6 +293,7 @@ async fn open(settings: Builder) -> Result<(Started, Parts), Error> {
     let web_listener = listen(settings.web).await?;
     let (api, web) = (local_addr(&api_listener, settings.api)?, local_addr(&web_listener, settings.web)?);
 
+    let access = Access::new(settings.origins.as_deref(), api, web)?;
     let credentials = Arc::new(Credentials::open(data.folder(), store.clone()).await?);
     let (api_key, api_key_made) = api_key(settings.api_key, &data, &credentials).await?;
     let consoles = Consoles::new().map_err(|error| Error::Internal(format!("watching consoles: {error}")))?;
@@ -282,8 +302,8 @@ async fn open(settings: Builder) -> Result<(Started, Parts), Error> {
     let stop = CancellationToken::new();
     let serving =
         Api { boxes: boxes.clone(), consoles, credentials: Arc::clone(&credentials), web_port: web.port() };
-    let grpc = server::serve_api(api_listener, serving, stop.clone());
-    let http = server::serve_web(web_listener, credentials, settings.exchange_limit, stop.clone());
+    let grpc = server::serve_api(api_listener, serving, access.clone(), stop.clone());
+    let http = server::serve_web(web_listener, credentials, settings.exchange_limit, access, stop.clone());
     let servers = vec![
         tokio::spawn(async { report("the API port", grpc.await) }),
         tokio::spawn(async { report("the web port", http.await) }),

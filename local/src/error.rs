@@ -38,6 +38,12 @@ pub enum Error {
     /// The API key that was given is none.
     #[error("an API key is 8 to 256 visible ASCII characters")]
     BadKey,
+    /// The origin that shall be allowed is none.
+    #[error(
+        "{0:?} is not an origin: write it as the browser does, `https://app.example.com` or `http://localhost:3000`, \
+         with `:*` for any port, or `*` for any page"
+    )]
+    BadOrigin(String),
     /// This machine cannot run boxes; the message says what to install or enable.
     #[error(transparent)]
     Host(machine::Error),

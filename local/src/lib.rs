@@ -17,6 +17,7 @@
 //! # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
 //! ```
 
+mod access;
 mod api;
 mod boxes;
 mod cluster;

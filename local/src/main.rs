@@ -42,6 +42,10 @@ struct Serve {
     /// Token exchanges that one address may make in a minute; 0 for any number.
     #[arg(long, value_name = "N", default_value_t = 30)]
     exchange_limit: u32,
+    /// An origin whose pages may call from a browser, as the browser writes it; with `:*` for any port, or `*` for any
+    /// page. Can be given several times [default: pages on loopback]
+    #[arg(long = "allow-origin", value_name = "ORIGIN")]
+    allow_origin: Vec<String>,
     /// Listen on addresses that other machines reach. Whoever has the API key runs commands here.
     #[arg(long)]
     allow_remote: bool,
@@ -72,6 +76,9 @@ async fn serve(options: Serve) -> Result<(), Box<dyn std::error::Error>> {
         .data_dir(data)
         .exchange_limit(options.exchange_limit)
         .allow_remote(options.allow_remote);
+    for origin in options.allow_origin {
+        builder = builder.allow_origin(origin);
+    }
     let given = options.api_key.is_some();
     if let Some(key) = options.api_key {
         builder = builder.api_key(key);

@@ -5,14 +5,16 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::access::Access;
 use crate::credentials::{Credentials, Error};
 use crate::rate_limit::RateLimit;
 
@@ -26,18 +28,31 @@ struct Web {
 }
 
 /// The routes of the web port. `exchange_limit`: exchanges a minute from one address; none for any number.
-pub(crate) fn router(credentials: Arc<Credentials>, exchange_limit: Option<NonZeroU32>) -> Router {
+pub(crate) fn router(
+    credentials: Arc<Credentials>,
+    exchange_limit: Option<NonZeroU32>,
+    access: Access,
+) -> Router {
     let exchanges = exchange_limit.map(RateLimit::per_minute);
     Router::new()
         .route(EXCHANGE_PATH, post(exchange).fallback(wrong_method))
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(access.cors())
+        .layer(from_fn_with_state(access, guard))
         .with_state(Arc::new(Web { credentials, exchanges }))
 }
 
 #[derive(Deserialize)]
 struct ExchangeRequest {
     api_key: String,
+}
+
+async fn guard(State(access): State<Access>, request: Request, next: Next) -> Response {
+    match access.check(&request) {
+        Ok(()) => next.run(request).await,
+        Err(reason) => error(StatusCode::FORBIDDEN, &reason),
+    }
 }
 
 async fn exchange(
