@@ -149,6 +149,12 @@ impl Process {
     }
 }
 
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
 #[wasm_bindgen]
 impl Process {
     /// Takes one of its outputs, which has to be read from then on; an empty stream when it was taken before, or

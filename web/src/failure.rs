@@ -1,5 +1,7 @@
 //! An error as a plain object, which the TypeScript side turns into its class.
 
+use std::error::Error as _;
+
 use boxd::{Cut, Error, ErrorKind};
 use bytes::Bytes;
 use js_sys::{Object, Reflect, Uint8Array};
@@ -32,8 +34,10 @@ pub(crate) fn failure(error: Error) -> JsValue {
     if let Some(after) = error.retry_after() {
         json.number("retryAfterMs", millis(after));
     }
-    if let Some(status) = error.status() {
-        json.text("cause", status.message());
+    if let Some(source) = error.source().map(ToString::to_string)
+        && !source.contains(error.message())
+    {
+        json.text("cause", &source);
     }
     if let Some(output) = error.output() {
         cut(&mut json, "stdoutCut", output.stdout_cut);

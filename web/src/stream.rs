@@ -23,11 +23,11 @@ const BATCH: usize = 1024 * 1024;
 /// What a call streams, or a callback that threw.
 pub(crate) type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, JsValue>>>>;
 
-/// A stream of bytes. Cancelling or freeing it ends the call at the server.
+/// A stream of bytes. Freeing it ends the call at the server, and tells whoever waits that the stream has ended.
 #[wasm_bindgen]
 pub struct ByteStream {
     source: Rc<RefCell<Source>>,
-    abort: Option<Abort>,
+    _abort: Option<Abort>,
 }
 
 struct Source {
@@ -47,7 +47,7 @@ impl ByteStream {
             let on_abort = move || Source::close(&source, reason(&of));
             Abort::listen(signal, Box::new(on_abort))
         });
-        Self { source, abort }
+        Self { source, _abort: abort }
     }
 }
 
@@ -59,10 +59,10 @@ impl ByteStream {
         let source = self.source.clone();
         promise(Box::pin(poll_fn(move |cx| source.borrow_mut().poll_batch(cx))), None)
     }
+}
 
-    /// Ends the call; whoever waits is told that the stream has ended.
-    pub fn cancel(&mut self) {
-        self.abort = None;
+impl Drop for ByteStream {
+    fn drop(&mut self) {
         Source::close(&self.source, None);
     }
 }

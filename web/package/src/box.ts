@@ -60,7 +60,7 @@ export class Box implements BoxInfo {
 
   /** @internal */
   static of(client: Client, info: BoxInfo): Box {
-    return new Box(client, info);
+    return new this(client, info);
   }
 
   /** Boots a stopped box again. Its files are those it had. */

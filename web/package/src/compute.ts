@@ -64,7 +64,7 @@ export class BoxService {
 
   /** @internal */
   static of(client: Client): BoxService {
-    return new BoxService(client);
+    return new this(client);
   }
 
   /**

@@ -90,7 +90,7 @@ export class BoxdError extends Error {
    */
   static is<T extends typeof BoxdError>(this: T, value: unknown): value is InstanceType<T> {
     if (typeof value !== "object" || value === null || !(BRAND in value)) return false;
-    return this.prototype.name === BoxdError.prototype.name || (value as unknown as Error).name === this.prototype.name;
+    return this.prototype.name === "BoxdError" || (value as unknown as Error).name === this.prototype.name;
   }
 
   static {

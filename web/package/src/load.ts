@@ -67,22 +67,20 @@ function fail(why: unknown): void {
  * Calls the core and waits for its promise, with its failures turned into errors.
  * @internal
  */
-export function settle<T>(call: () => Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    if (failed) throw failed;
-    pending.add(reject);
-    const over = (): boolean => pending.delete(reject);
-    enter(call).then(
-      (value) => {
-        over();
-        resolve(value);
-      },
-      (thrown: unknown) => {
-        over();
-        reject(toError(thrown));
-      },
-    );
-  });
+export async function settle<T>(call: () => Promise<T>): Promise<T> {
+  if (failed) throw failed;
+  let over: ((error: InternalError) => void) | undefined;
+  try {
+    return await new Promise<T>((resolve, reject) => {
+      pending.add((over = reject));
+      call().then(resolve, reject);
+    });
+  } catch (thrown) {
+    // Here, and not in a callback, so that the error's stack shows who called.
+    throw known(thrown);
+  } finally {
+    if (over) pending.delete(over);
+  }
 }
 
 /**
@@ -94,10 +92,12 @@ export function enter<T>(call: () => T): T {
   try {
     return call();
   } catch (thrown) {
-    if (thrown instanceof WebAssembly.RuntimeError) {
-      fail(thrown);
-      throw failed;
-    }
-    throw toError(thrown);
+    throw known(thrown);
   }
+}
+
+function known(thrown: unknown): unknown {
+  if (!(thrown instanceof WebAssembly.RuntimeError)) return toError(thrown);
+  fail(thrown);
+  return failed;
 }

@@ -38,7 +38,7 @@ export class ExecProcess {
 
   /** @internal */
   static of(core: Core): ExecProcess {
-    return new ExecProcess(core);
+    return new this(core);
   }
 
   /**
@@ -109,7 +109,7 @@ export class ExecStdin {
 
   /** @internal */
   static of(core: Core): ExecStdin {
-    return new ExecStdin(core);
+    return new this(core);
   }
 
   /** Sends input. Calls may overlap; they go out in turn. Settles when there is room for more. */

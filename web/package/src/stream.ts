@@ -35,7 +35,7 @@ export class ByteStream implements AsyncIterableIterator<Uint8Array<ArrayBuffer>
 
   /** @internal */
   static of(open: () => Promise<Core> | Core, onClose?: (early: boolean) => void): ByteStream {
-    return new ByteStream(open, onClose);
+    return new this(open, onClose);
   }
 
   /** This stream itself: it can be read once. */
