@@ -131,6 +131,7 @@ pub struct Builder {
     allow_remote: bool,
     /// None: pages on loopback.
     origins: Option<Vec<String>>,
+    network: machine::Network,
 }
 
 impl Default for Builder {
@@ -144,6 +145,7 @@ impl Default for Builder {
             exchange_limit: None,
             allow_remote: false,
             origins: None,
+            network: machine::Network::Own,
         }
     }
 }
@@ -157,6 +159,7 @@ impl fmt::Debug for Builder {
             .field("exchange_limit", &self.exchange_limit)
             .field("allow_remote", &self.allow_remote)
             .field("origins", &self.origins)
+            .field("network", &self.network)
             .finish_non_exhaustive()
     }
 }
@@ -202,6 +205,13 @@ impl Builder {
     /// for any page. Can be given several times. Without it, pages on loopback may call.
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
         self.origins.get_or_insert_default().push(origin.into());
+        self
+    }
+
+    /// Whose network the boxes have. By default each has its own: none reaches the internet, and any two can listen on
+    /// the same port.
+    pub fn network(mut self, network: machine::Network) -> Self {
+        self.network = network;
         self
     }
 
@@ -297,7 +307,7 @@ async fn open(settings: Builder) -> Result<(Started, Parts), Error> {
     let credentials = Arc::new(Credentials::open(data.folder(), store.clone()).await?);
     let (api_key, api_key_made) = api_key(settings.api_key, &data, &credentials).await?;
     let consoles = Consoles::new().map_err(|error| Error::Internal(format!("watching consoles: {error}")))?;
-    let boxes = Boxes::open(data.folder(), data.runtime(), store).await?;
+    let boxes = Boxes::open(data.folder(), data.runtime(), settings.network, store).await?;
 
     let stop = CancellationToken::new();
     let serving =

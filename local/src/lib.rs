@@ -3,6 +3,11 @@
 //! It speaks the wire of the cloud and runs real boxes, each with its own writable root, process tree and host name.
 //! Never take it for a sandbox for hostile code: a box sees this machine's `/usr` and its kernel.
 //!
+//! What differs from the cloud: `image` is a label that is kept and shown, for every box sees this machine's own
+//! `/usr`; so are `vcpu`, `memory` and `disk`, for a box has what the machine has; the default is never to suspend an
+//! idle box; and when the cluster is restarted, boxes that ran boot again with their files, and a suspended box does so
+//! when it is next used, for its memory is gone.
+//!
 //! As a program it is `boxd-local serve`. As a library it starts in well under a second, on free ports and in a
 //! temporary folder:
 //!

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use boxd_local::Cluster;
+use boxd_local::machine::{Network, host_limits};
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -46,6 +47,9 @@ struct Serve {
     /// page. Can be given several times [default: pages on loopback]
     #[arg(long = "allow-origin", value_name = "ORIGIN")]
     allow_origin: Vec<String>,
+    /// Let boxes use this machine's network: they reach the internet, and share its ports.
+    #[arg(long)]
+    share_network: bool,
     /// Listen on addresses that other machines reach. Whoever has the API key runs commands here.
     #[arg(long)]
     allow_remote: bool,
@@ -75,6 +79,7 @@ async fn serve(options: Serve) -> Result<(), Box<dyn std::error::Error>> {
         .web_addr(options.web)
         .data_dir(data)
         .exchange_limit(options.exchange_limit)
+        .network(if options.share_network { Network::Host } else { Network::Own })
         .allow_remote(options.allow_remote);
     for origin in options.allow_origin {
         builder = builder.allow_origin(origin);
@@ -84,6 +89,9 @@ async fn serve(options: Serve) -> Result<(), Box<dyn std::error::Error>> {
         builder = builder.api_key(key);
     }
     let cluster = builder.start().await?;
+    if let Some(limits) = host_limits()?.filter(|_| !options.share_network) {
+        eprintln!("{limits}");
+    }
     if cluster.api_key_is_new() || (!given && io::stderr().is_terminal()) {
         eprintln!("API key: {} (kept in {}/api-key)", cluster.api_key(), cluster.data_dir().display());
     }

@@ -299,3 +299,22 @@ fn runs(line: &str) -> bool {
             .is_ok_and(|cmdline| String::from_utf8_lossy(&cmdline).replace('\0', " ").trim_end() == line)
     })
 }
+
+#[tokio::test]
+async fn boxes_can_use_the_machines_network() {
+    let shared = Cluster::builder().network(boxd_local::machine::Network::Host).start().await.unwrap();
+    let own = Cluster::start().await.unwrap();
+    let port = shared.api_url().rsplit(':').next().unwrap().to_owned();
+    for (cluster, reaches) in [(&shared, true), (&own, !own_network())] {
+        let mut client = client(cluster).await;
+        let id = create(&mut client, "").await.vm_id;
+        let line = format!("exec 3<>/dev/tcp/127.0.0.1/{port}");
+        let output = sh(&mut client, &id, &format!("bash -c '{line}'")).await;
+        assert_eq!(output.exit_code == 0, reaches, "{}", output.stderr);
+    }
+}
+
+/// Whether boxes can have their own network on this machine.
+fn own_network() -> bool {
+    boxd_local::machine::host_limits().unwrap().is_none()
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Boot, Boxes, Error, GRACE, Inner, Live, NewBox, Sizes, State, Status, name, spec};
-use crate::machine::{self, Machine, MachineSpec, Network};
+use crate::machine::{self, Machine, MachineSpec};
 use crate::store::{BoxRecord, ProxyRecord};
 
 /// How often a taken name is replaced by another suggestion.
@@ -264,7 +264,7 @@ impl Inner {
             cmd: record.cmd.clone(),
             restart: spec::restart_policy(&record.restart_policy)?,
             mounts: Vec::new(),
-            network: Network::Own,
+            network: self.network,
         })
         .await
         .map_err(|source| Error::Machine { name: record.name.clone(), source })

@@ -22,7 +22,7 @@ pub(crate) use name::suggest as suggest_name;
 pub(crate) use spec::{DEFAULT_IMAGE, NewBox, Sizes};
 pub(crate) use status::Status;
 
-use crate::machine::Machine;
+use crate::machine::{Machine, Network};
 use crate::store::{BoxRecord, Store};
 
 /// How long processes have between SIGTERM and SIGKILL when a box stops or reboots.
@@ -41,6 +41,7 @@ struct Inner {
     trash: PathBuf,
     /// Sockets: a path short enough for them, gone with the process.
     runtime: PathBuf,
+    network: Network,
     live: RwLock<HashMap<String, Arc<Live>>>,
     tasks: TaskTracker,
     closing: CancellationToken,
@@ -80,12 +81,18 @@ pub(crate) struct Console {
 
 impl Boxes {
     /// Takes over what the data folder holds. Boxes that ran boot again, in the background.
-    pub(crate) async fn open(data: &Path, runtime: &Path, store: Store) -> Result<Self, Error> {
+    pub(crate) async fn open(
+        data: &Path,
+        runtime: &Path,
+        network: Network,
+        store: Store,
+    ) -> Result<Self, Error> {
         let inner = Inner {
             store,
             folder: data.join("boxes"),
             trash: data.join("trash"),
             runtime: runtime.to_owned(),
+            network,
             live: RwLock::default(),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
