@@ -6,7 +6,11 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import * as paths from "./paths.mjs";
 
-export const run = promisify(execFile);
+const execute = promisify(execFile);
+
+/** Runs a program to its end, and answers `{ stdout, stderr }`. One that hangs is ended. */
+export const run = (program, flags, options) =>
+  execute(program, flags, { timeout: 5 * 60_000, killSignal: "SIGKILL", maxBuffer: 64 * 2 ** 20, ...options });
 
 /**
  * Makes `target/web-tests/NAME` anew: the package installed, the walk and `fixtures/…` copied into it. Answers its path.

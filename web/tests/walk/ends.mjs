@@ -1,6 +1,6 @@
 // What a box goes through: forked, suspended, stopped, destroyed.
 
-import { equal, ok, rejects } from "./check.mjs";
+import { equal, ok, rejects, within } from "./check.mjs";
 
 export const steps = {
   async "a fork has the files, and from then on its own"({ compute, box }) {
@@ -51,11 +51,20 @@ export const steps = {
   },
 
   async "reboot boots again"({ box }) {
-    const booted = async () => (await box.streamLogs().text()).match(/booted/g).length;
-    const before = await booted();
+    const boots = (text) => text.split("\n").filter((line) => line.startsWith("booted")).length;
+    const before = boots(await box.streamLogs().text());
+    const again = async () => {
+      let seen = 0;
+      for await (const line of box.streamLogs({ follow: true }).lines()) {
+        seen += boots(line);
+        if (seen > before) return;
+      }
+      throw new Error("the log has ended");
+    };
+    const booted = again();
     await box.reboot();
     await box.waitUntilReady();
-    ok((await booted()) > before, "the main process did not start again");
+    await within(15_000, booted, "another boot");
   },
 
   async "destroy ends it for good"({ compute, box, boxd }) {

@@ -16,13 +16,17 @@ export async function outage(boxd, options, cluster) {
   const collected = box.execShell("echo collected; touch /tmp/collected; sleep 300");
   await box.execShell("until [ -e /tmp/collected ]; do sleep 0.02; done");
 
-  await cluster.kill();
-
+  // Listened to before it happens: a rejection that nobody awaits yet ends a Node program.
   const late = (promise, what) => within(20_000, rejects(promise, boxd.ConnectionError, what), what);
-  await late(logEnd, "the followed log");
-  await late(lines.next(), "the command's output");
-  equal((await late(process.wait(), "the command")).outcomeUnknown, true, "whether the outcome is unknown");
-  const cut = await late(collected, "the collected command");
+  const ends = Promise.all([
+    late(logEnd, "the followed log"),
+    late(lines.next(), "the command's output"),
+    late(process.wait(), "the command"),
+    late(collected, "the collected command"),
+  ]);
+  await cluster.kill();
+  const [, , ended, cut] = await ends;
+  equal(ended.outcomeUnknown, true, "whether the outcome is unknown");
   equal([cut.outcomeUnknown, cut.retryable, cut.output?.stdout], [true, false, "collected\n"], "what the error carries");
 
   const refused = await late(compute.whoami(), "a call to a dead server");
