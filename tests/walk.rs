@@ -1,4 +1,4 @@
-//! The one walk, natively: over gRPC, and over gRPC-web through an HTTP/1.1 client. `tests/browser.rs` takes it in a
+//! The one walk, natively: over gRPC, and over gRPC-web through an HTTP/1.1 client. `tests/browser` takes it in a
 //! browser.
 
 mod common;

@@ -1,6 +1,7 @@
 //! The walk through everything that a box can do with half duplex: one body for every transport and platform.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use boxd::transport::{Code, Transport};
 use boxd::{BoxConfig, BoxHandle, BoxStatus, Compute, ErrorKind, Progress};
@@ -22,6 +23,7 @@ pub(crate) async fn walk<T: Transport>(compute: &Compute<T>, name: &str) {
     assert!(listed.iter().any(|other| other.id() == b.id()), "{listed:?}");
 
     commands(&b).await;
+    overdue(&b).await;
     overlapping(&b).await;
     dropped(&b).await;
     files(&b).await;
@@ -69,6 +71,18 @@ async fn commands(b: &BoxHandle) {
     assert_eq!(code.expect("it exits"), 7);
 }
 
+/// A command that takes too long is ended, and what it had written comes along.
+async fn overdue(b: &BoxHandle) {
+    let limit = Duration::from_millis(1500);
+    let error = b.exec_shell("echo so far; sleep 30").timeout(limit).await.expect_err("it takes too long");
+    assert_eq!(
+        (error.kind(), error.grpc_code()),
+        (ErrorKind::Timeout, Some(Code::DeadlineExceeded)),
+        "{error}"
+    );
+    assert_eq!(error.output().expect("its output comes along").stdout_text(), "so far\n");
+}
+
 async fn overlapping(b: &BoxHandle) {
     let results = join_all((0..12).map(|n| b.exec_shell(format!("echo {n}; exit {n}")).into_future())).await;
     for (n, result) in results.into_iter().enumerate() {
@@ -94,7 +108,7 @@ async fn dropped(b: &BoxHandle) {
 }
 
 async fn files(b: &BoxHandle) {
-    let content: Vec<u8> = (0..3 * MIB + 17).map(|n| (n % 251) as u8).collect();
+    let content: Vec<u8> = (0..9 * MIB + 17).map(|n| (n % 251) as u8).collect();
     let reports: Arc<Mutex<Vec<Progress>>> = Arc::default();
     let seen = reports.clone();
     let written = b

@@ -1,5 +1,6 @@
 //! One POST through the global `fetch`: in pages, workers, Node, Deno, Bun and workerd alike.
 
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -39,12 +40,13 @@ thread_local! {
     };
 }
 
-/// Why there is no answer, or no more of it. The text is the host's own.
+/// Why there is no answer, or no more of it.
 #[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) text: String,
-    /// The request certainly never left.
-    pub(crate) not_sent: bool,
+pub(crate) enum Failure {
+    /// The host refuses the value of the header of this name.
+    Header(String),
+    /// In the host's own words, and whether the request certainly never left.
+    Connection { text: String, not_sent: bool },
 }
 
 impl Failure {
@@ -58,7 +60,16 @@ impl Failure {
             let code = Reflect::get(&cause, &"code".into()).ok().and_then(|code| code.as_string());
             not_sent = matches!(code.as_deref(), Some("ECONNREFUSED" | "ENOTFOUND" | "EAI_AGAIN"));
         }
-        Self { text, not_sent }
+        Self::Connection { text, not_sent }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Header(name) => write!(f, "header {name:?} holds a character that HTTP forbids"),
+            Self::Connection { text, .. } => f.write_str(text),
+        }
     }
 }
 
@@ -75,9 +86,7 @@ pub(crate) async fn post<'a>(
     headers: impl IntoIterator<Item = (&'a str, &'a str)>,
     body: &JsValue,
 ) -> Result<Answer, Failure> {
-    let exchange =
-        start(url, headers, body).map_err(|error| Failure { not_sent: true, ..Failure::of(&error) })?;
-    let (mut exchange, promise) = exchange;
+    let (mut exchange, promise) = start(url, headers, body)?;
     let response = JsFuture::from(promise).await.map_err(|error| Failure::of(&error))?;
     let response: Response = response.unchecked_into();
     if let Some(body) = response.body() {
@@ -90,19 +99,21 @@ fn start<'a>(
     url: &str,
     headers: impl IntoIterator<Item = (&'a str, &'a str)>,
     body: &JsValue,
-) -> Result<(Exchange, js_sys::Promise), JsValue> {
-    let list = Headers::new()?;
+) -> Result<(Exchange, js_sys::Promise), Failure> {
+    let refused = |error: JsValue| Failure::of(&error);
+    let list = Headers::new().map_err(refused)?;
     for (name, value) in headers {
-        list.append(name, value)?;
+        // The host's own message would quote the value.
+        list.append(name, value).map_err(|_| Failure::Header(name.to_owned()))?;
     }
-    let controller = AbortController::new()?;
+    let controller = AbortController::new().map_err(refused)?;
     let init = RequestInit::new();
     init.set_method("POST");
     init.set_headers(&list);
     init.set_body(body);
     init.set_redirect(NO_REDIRECT.with(|mode| *mode));
     init.set_signal(Some(&controller.signal()));
-    let promise = fetch(url, &init)?;
+    let promise = fetch(url, &init).map_err(refused)?;
     Ok((Exchange { controller, reader: None, over: false }, promise))
 }
 
@@ -211,10 +222,7 @@ pub(crate) fn post_json(url: &str, body: Vec<u8>) -> impl Future<Output = Result
         let headers = [("content-type", "application/json"), ("accept", "application/json")];
         let body = Uint8Array::from(body.as_slice());
         let answer = post(&url, headers, &body).await.map_err(|failure| {
-            format!(
-                "no answer ({}); is this the address, and is this page's origin allowed there?",
-                failure.text
-            )
+            format!("no answer ({failure}); is this the address, and is this page's origin allowed there?")
         })?;
         if answer.is_redirect() {
             return Err("the server answered with a redirect, which the key does not follow".to_owned());
@@ -222,7 +230,7 @@ pub(crate) fn post_json(url: &str, body: Vec<u8>) -> impl Future<Output = Result
         let (status, retry_after) = (answer.status(), answer.header("retry-after"));
         let mut chunks = answer.into_chunks();
         let mut body = Vec::new();
-        while let Some(chunk) = chunks.try_next().await.map_err(|failure| failure.text)? {
+        while let Some(chunk) = chunks.try_next().await.map_err(|failure| failure.to_string())? {
             if body.len() + chunk.length() as usize > ANSWER_LIMIT {
                 return Err("the answer is too long to be a token".to_owned());
             }

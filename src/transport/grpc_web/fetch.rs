@@ -48,7 +48,7 @@ async fn exchange(request: Request) -> Result<Response, Status> {
         headers.insert(name, value);
     }
     let chunks = answer.into_chunks().map_ok(receive).map_err(|failure| {
-        Status::unavailable(format!("the connection broke while the answer came: {}", failure.text))
+        Status::unavailable(format!("the connection broke while the answer came: {failure}"))
     });
     Ok(Response { status, headers, body: SendWrapper::new(chunks).boxed() })
 }
@@ -77,19 +77,22 @@ fn blob(parts: &Array) -> Result<Blob, Status> {
 
 /// A request without an answer. The host does not tell a page why, so the sentence names what it can be.
 fn unanswered(failure: &Failure, url: &str) -> Status {
-    let origin = url.get(..url.find("/boxd.").unwrap_or(url.len())).unwrap_or(url);
+    let not_sent = match failure {
+        Failure::Header(_) => {
+            return Status::new(Code::InvalidArgument, failure.to_string()).not_sent();
+        }
+        Failure::Connection { not_sent, .. } => *not_sent,
+    };
+    let origin = url.match_indices('/').nth(2).map_or(url, |(end, _)| &url[..end]);
     let text = match page() {
         Some(page) => format!(
-            "no answer from {origin} ({}); is it running, is gRPC-web enabled there, and is this page's origin, \
-             {page}, allowed?",
-            failure.text
+            "no answer from {origin} ({failure}); is it running, is gRPC-web enabled there, and is this page's \
+             origin, {page}, allowed?"
         ),
-        None => {
-            format!("no answer from {origin} ({}); is it running, and is this its address?", failure.text)
-        }
+        None => format!("no answer from {origin} ({failure}); is it running, and is this its address?"),
     };
     let status = Status::unavailable(text);
-    if failure.not_sent { status.not_sent() } else { status }
+    if not_sent { status.not_sent() } else { status }
 }
 
 /// The origin of the page or worker, where there is one.

@@ -1,12 +1,13 @@
 //! The one walk through the real `fetch`, in a browser, a worker or Node: whichever the test runner takes.
 //!
-//! Needs a cluster, named when this is compiled: `BOXD_TEST_API_URL`, `BOXD_TEST_EXCHANGE_URL`, `BOXD_TEST_API_KEY`.
+//! Needs two servers, named when this is compiled, since a page has no environment: a cluster by `BOXD_TEST_API_URL`,
+//! `BOXD_TEST_EXCHANGE_URL` and `BOXD_TEST_API_KEY`, and `scripted.mjs` by `BOXD_TEST_SCRIPTED_URL`.
 #![cfg(browser)]
 
-#[path = "common/walk.rs"]
+mod faults;
+mod scripted;
+#[path = "../common/walk.rs"]
 mod walk;
-
-use std::time::Duration;
 
 use boxd::transport::Code;
 use boxd::{Compute, ComputeBuilder, ErrorKind};
@@ -48,27 +49,8 @@ async fn a_wrong_key_is_an_authentication_error() {
 }
 
 #[wasm_bindgen_test]
-async fn no_answer_is_a_connection_error_that_says_what_to_look_at() {
-    // Nothing listens on the discard port, and browsers refuse it besides.
-    let builder = Compute::builder().token("t").api_url("http://127.0.0.1:9").retries(0, Duration::ZERO);
-    let error = builder.build().unwrap().whoami().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Connection, "{error}");
-    assert!(
-        error.message().contains("http://127.0.0.1:9") && error.message().contains("is it running"),
-        "{error}"
-    );
-}
-
-#[wasm_bindgen_test]
 async fn what_needs_both_directions_is_refused() {
     let b = cluster().build().unwrap().boxes().attach("vm-1", "web");
     let error = b.exec(["cat"]).stream().await.unwrap_err();
     assert_eq!(error.grpc_code(), Some(Code::Unimplemented), "{error}");
-}
-
-#[wasm_bindgen_test]
-async fn a_deadline_holds() {
-    let compute = cluster().request_timeout(Duration::from_millis(1)).build().unwrap();
-    let error = compute.whoami().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
 }
