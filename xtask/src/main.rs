@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
+mod bench;
 mod demo;
 mod npm;
 mod process;
@@ -23,6 +24,7 @@ Usage: cargo xtask COMMAND
   test             set up what is missing, run every check and test
   test --only S,…  only these steps
   test --list      the steps
+  bench WHAT       the SDK beside its rivals: `native` or `browser`
   npm              set up what is missing, build the npm package and pack it into target/npm
   demo             set up what is missing, run examples/quickstart.rs";
 
@@ -44,6 +46,7 @@ fn run() -> Result<ExitCode> {
     match command.as_str() {
         "setup" => setup::run(rest).map(|()| ExitCode::SUCCESS),
         "test" => test::run(rest),
+        "bench" => bench::run(rest),
         "npm" => npm::run(rest).map(|()| ExitCode::SUCCESS),
         "demo" => demo::run(rest),
         "help" | "--help" | "-h" => {

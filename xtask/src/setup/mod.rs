@@ -9,6 +9,7 @@ mod apt;
 pub(crate) mod bubblewrap;
 pub(crate) mod chromium;
 pub(crate) mod node_modules;
+pub(crate) mod protoc;
 pub(crate) mod python;
 pub(crate) mod wasm_std;
 pub(crate) mod wasm_tools;
@@ -46,6 +47,9 @@ const GROUPS: &[Group] = &[
             &wasm_tools::WasmPack,
             &chromium::Chromium,
             &node_modules::PACKAGE,
+            &node_modules::TESTS,
+            &node_modules::BENCHES,
+            &protoc::Protoc,
         ],
     },
 ];

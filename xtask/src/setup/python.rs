@@ -63,7 +63,7 @@ fn has(folder: &Path, version: &str) -> bool {
 }
 
 /// A Python that the clients run on and that can make virtual environments.
-fn interpreter() -> Result<&'static str> {
+pub(super) fn interpreter() -> Result<&'static str> {
     const PYTHON: &str = "python3";
     let fits = "import sys, venv, ensurepip; assert sys.version_info >= (3, 10), sys.version";
     let fitting = || output_of(command(PYTHON).args(["-c", fits]));

@@ -3,6 +3,7 @@
 mod libtest;
 mod report;
 mod steps;
+mod web;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};

@@ -46,6 +46,7 @@ pub(super) const STEPS: &[Step] = &[
         needs: &[&WasmStd],
         run: wasm,
     },
+    super::web::STEP,
 ];
 
 /// The same features everywhere, so that one build of the dependencies serves every step.
