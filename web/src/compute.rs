@@ -9,7 +9,7 @@ use web_sys::AbortSignal;
 
 use crate::failure::failure;
 use crate::json::{Json, quote};
-use crate::options::{ComputeOptions, CreateOptions, millis, read};
+use crate::options::{Options, millis};
 use crate::task::promise;
 
 /// A cluster, as one caller sees it.
@@ -23,8 +23,7 @@ impl Compute {
     /// Takes `ComputeOptions`. Does no I/O.
     #[wasm_bindgen(constructor)]
     pub fn new(options: JsValue) -> Result<Compute, JsValue> {
-        let inner = read::<ComputeOptions>(options)?.build().map_err(failure)?;
-        Ok(Self { inner })
+        Ok(Self { inner: Options::new(options).compute()? })
     }
 
     /// To an identity in JSON.
@@ -75,22 +74,28 @@ impl Compute {
     pub fn create(&self, options: JsValue, signal: Option<AbortSignal>) -> Promise {
         let boxes = self.inner.boxes();
         let work = async move {
-            let CreateOptions { name, image, config, .. } = read(options)?;
-            let config = config.unwrap_or_default().into();
-            boxes.create(name).image(image).config(config).await.map(record).map_err(failure)
+            let options = Options::new(options);
+            let create = boxes
+                .create(options.text("name")?.unwrap_or_default())
+                .image(options.text("image")?.unwrap_or_default())
+                .config(options.config()?.unwrap_or_default());
+            create.await.map(record).map_err(failure)
         };
         promise(Box::pin(work), signal)
     }
 
-    /// Takes `CreateOptions`. To a box in JSON.
+    /// Takes `ForkOptions`, and the source by `id`, or by `source`, its name or id. To a box in JSON.
     pub fn fork(&self, options: JsValue, signal: Option<AbortSignal>) -> Promise {
         let boxes = self.inner.boxes();
         let work = async move {
-            let CreateOptions { name, source, is_id, config, .. } = read(options)?;
-            let source: BoxRef = if is_id { (&boxes.attach(source, "")).into() } else { source.into() };
-            let mut fork = boxes.fork(source).name(name);
-            if let Some(config) = config {
-                fork = fork.config(config.into());
+            let options = Options::new(options);
+            let source: BoxRef = match options.text("id")? {
+                Some(id) => (&boxes.attach(id, "")).into(),
+                None => options.text("source")?.unwrap_or_default().into(),
+            };
+            let mut fork = boxes.fork(source).name(options.text("name")?.unwrap_or_default());
+            if let Some(config) = options.config()? {
+                fork = fork.config(config);
             }
             fork.await.map(record).map_err(failure)
         };

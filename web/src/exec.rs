@@ -6,7 +6,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use boxd::{Exec, ExecOutput, ExecProcess, ExecResult, ExecStdin};
+use boxd::{ExecOutput, ExecProcess, ExecResult, ExecStdin};
 use bytes::Bytes;
 use futures_core::Stream;
 use js_sys::Promise;
@@ -17,7 +17,7 @@ use crate::abort::{Abort, reason};
 use crate::compute::Compute;
 use crate::failure::{bytes, cut, failure, parse, set};
 use crate::json::Json;
-use crate::options::{ExecOptions, millis, read};
+use crate::options::Options;
 use crate::stream::ByteStream;
 use crate::task::promise;
 
@@ -32,7 +32,7 @@ impl Compute {
         stdin: Option<Vec<u8>>,
         signal: Option<AbortSignal>,
     ) -> Promise {
-        let command = self.command(id, name, options, stdin);
+        let command = Options::new(options).command(&self.handle(id, name), stdin);
         let work = async move {
             let (command, _) = command?;
             Ok(result(&command.await.map_err(failure)?))
@@ -49,7 +49,7 @@ impl Compute {
         stdin: Option<Vec<u8>>,
         signal: Option<AbortSignal>,
     ) -> Promise {
-        let command = self.command(id, name, options, stdin);
+        let command = Options::new(options).command(&self.handle(id, name), stdin);
         let ends = signal.clone();
         let work = async move {
             let (command, interactive) = command?;
@@ -57,44 +57,6 @@ impl Compute {
             Ok(Process::new(process.map_err(failure)?, ends).into())
         };
         promise(Box::pin(work), signal)
-    }
-}
-
-impl Compute {
-    /// A command, and whether it is to be interactive.
-    fn command(
-        &self,
-        id: String,
-        name: String,
-        options: JsValue,
-        stdin: Option<Vec<u8>>,
-    ) -> Result<(Exec, bool), JsValue> {
-        let options: ExecOptions = read(options)?;
-        let handle = self.handle(id, name);
-        let mut exec = match options.argv {
-            Some(words) => handle.exec(words),
-            None => handle.exec_shell(options.shell),
-        };
-        exec = exec.envs(options.env);
-        if let Some(path) = options.cwd {
-            exec = exec.current_dir(path);
-        }
-        if let Some(limit) = options.timeout_ms {
-            exec = exec.timeout(millis(limit));
-        }
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        if let Some(limit) = options.output_limit {
-            exec = exec.output_limit(limit as usize);
-        }
-        if let Some(input) = stdin {
-            exec = exec.stdin(input);
-        } else if !options.keep_stdin_open && !options.interactive {
-            exec = exec.stdin(Bytes::new());
-        }
-        if options.interactive {
-            exec = exec.tty(options.cols, options.rows);
-        }
-        Ok((exec, options.interactive))
     }
 }
 

@@ -51,6 +51,15 @@ pub(crate) fn failure(error: Error) -> JsValue {
     object
 }
 
+/// An option that has another type than it ought to.
+pub(crate) fn invalid(option: &str, kind: &str) -> JsValue {
+    let mut json = Json::object();
+    json.text("class", "InvalidArgumentError")
+        .text("code", "INVALID_ARGUMENT")
+        .text("message", &[option, ": is not ", kind].concat());
+    parse(&json.finish())
+}
+
 /// Builds the object of a JSON text.
 pub(crate) fn parse(json: &str) -> JsValue {
     js_sys::JSON::parse(json).unwrap_or_else(|_| Object::new().into())

@@ -1,180 +1,197 @@
-//! What callers set: objects that `compute.ts` and its neighbours have put in this form.
+//! What callers set: objects that the TypeScript side has put in this form.
+//!
+//! Read field by field: serde and serde-wasm-bindgen would be a sixth of all that a page loads (web/SIZE.md).
 
 use std::time::Duration;
 
 use boxd::{BoxConfig, Error, Network, ProxyEntry, VolumeMount};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use js_sys::{Array, Reflect};
 use wasm_bindgen::prelude::*;
 
-/// Reads an options object. What is missing has its default; what has another type is refused.
-pub(crate) fn read<T: DeserializeOwned>(options: JsValue) -> Result<T, JsValue> {
-    serde_wasm_bindgen::from_value(options).map_err(|error| {
-        let text = format!("the options cannot be read: {error}");
-        let mut json = crate::json::Json::object();
-        json.text("class", "InvalidArgumentError")
-            .text("code", "INVALID_ARGUMENT")
-            .text("message", &text)
-            .flag("retryable", false)
-            .flag("outcomeUnknown", false);
-        crate::failure::parse(&json.finish())
-    })
-}
+use crate::failure::invalid;
 
-/// A time in milliseconds. Negative ones and what is not a number are none at all; the longest is 30 years.
-pub(crate) fn millis(time: f64) -> Duration {
-    Duration::from_secs_f64(time.clamp(0.0, 1e12) / 1e3)
-}
+/// An object whose fields are read by name. What is missing has its default; what has another type is refused.
+pub(crate) struct Options(JsValue);
 
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(crate) struct ComputeOptions {
-    pub(crate) api_key: Option<String>,
-    pub(crate) token: Option<String>,
-    pub(crate) environment: Option<String>,
-    pub(crate) api_url: Option<String>,
-    pub(crate) exchange_url: Option<String>,
-    pub(crate) request_timeout_ms: Option<f64>,
-    pub(crate) open_timeout_ms: Option<f64>,
-    pub(crate) idle_timeout_ms: Option<f64>,
-    pub(crate) retries: Option<u32>,
-    pub(crate) retry_delay_ms: Option<f64>,
-}
+impl Options {
+    pub(crate) fn new(object: JsValue) -> Self {
+        Self(object)
+    }
 
-impl ComputeOptions {
-    pub(crate) fn build(self) -> Result<boxd::Compute, Error> {
+    fn get(&self, key: &str) -> Option<JsValue> {
+        let value = Reflect::get(&self.0, &key.into()).unwrap_or_default();
+        (!value.is_undefined() && !value.is_null()).then_some(value)
+    }
+
+    fn read<T>(
+        &self,
+        key: &str,
+        kind: &str,
+        convert: impl FnOnce(&JsValue) -> Option<T>,
+    ) -> Result<Option<T>, JsValue> {
+        let Some(value) = self.get(key) else { return Ok(None) };
+        convert(&value).map(Some).ok_or_else(|| invalid(key, kind))
+    }
+
+    pub(crate) fn text(&self, key: &str) -> Result<Option<String>, JsValue> {
+        self.read(key, "a string", JsValue::as_string)
+    }
+
+    pub(crate) fn number(&self, key: &str) -> Result<Option<f64>, JsValue> {
+        self.read(key, "a number", |value| value.as_f64().filter(|number| !number.is_nan()))
+    }
+
+    /// A number that is cut to what `T` holds.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    fn count<T: TryFrom<u64>>(&self, key: &str) -> Result<T, JsValue> {
+        let number = self.number(key)?.unwrap_or_default();
+        let whole = number as u64;
+        T::try_from(whole).map_err(|_| invalid(key, "that small"))
+    }
+
+    pub(crate) fn flag(&self, key: &str) -> Result<Option<bool>, JsValue> {
+        self.read(key, "a boolean", JsValue::as_bool)
+    }
+
+    fn time(&self, key: &str) -> Result<Option<Duration>, JsValue> {
+        Ok(self.number(key)?.map(millis))
+    }
+
+    fn seconds(&self, key: &str) -> Result<Option<Duration>, JsValue> {
+        Ok(self.number(key)?.map(|seconds| millis(seconds * 1e3)))
+    }
+
+    fn list(&self, key: &str) -> Result<Array, JsValue> {
+        let list = self.read(key, "a list", |value| value.dyn_ref::<Array>().cloned())?;
+        Ok(list.unwrap_or_default())
+    }
+
+    pub(crate) fn texts(&self, key: &str) -> Result<Vec<String>, JsValue> {
+        let list = self.list(key)?;
+        list.iter().map(|item| item.as_string().ok_or_else(|| invalid(key, "a list of strings"))).collect()
+    }
+
+    /// Pairs, given as a list of names and values in turn.
+    pub(crate) fn pairs(&self, key: &str) -> Result<Vec<(String, String)>, JsValue> {
+        let mut words = self.texts(key)?.into_iter();
+        let mut pairs = Vec::new();
+        while let (Some(name), Some(value)) = (words.next(), words.next()) {
+            pairs.push((name, value));
+        }
+        Ok(pairs)
+    }
+
+    fn objects(&self, key: &str) -> Result<impl Iterator<Item = Options> + use<>, JsValue> {
+        Ok(self.list(key)?.into_iter().map(Options))
+    }
+
+    fn object(&self, key: &str) -> Option<Options> {
+        self.get(key).map(Options)
+    }
+
+    /// A client of the cluster that these name.
+    pub(crate) fn compute(&self) -> Result<boxd::Compute, JsValue> {
         let mut builder = boxd::Compute::builder();
-        if let Some(key) = self.api_key {
+        if let Some(key) = self.text("apiKey")? {
             builder = builder.api_key(key);
         }
-        if let Some(token) = self.token {
+        if let Some(token) = self.text("token")? {
             builder = builder.token(token);
         }
-        if let Some(name) = self.environment {
-            builder = builder.environment(name.parse()?);
+        if let Some(name) = self.text("environment")? {
+            builder = builder.environment(name.parse().map_err(crate::failure::failure)?);
         }
-        if let Some(url) = self.api_url {
+        if let Some(url) = self.text("apiUrl")? {
             builder = builder.api_url(url);
         }
-        if let Some(url) = self.exchange_url {
+        if let Some(url) = self.text("exchangeUrl")? {
             builder = builder.exchange_url(url);
         }
-        if let Some(limit) = self.request_timeout_ms {
-            builder = builder.request_timeout(millis(limit));
+        if let Some(limit) = self.time("requestTimeoutMs")? {
+            builder = builder.request_timeout(limit);
         }
-        if let Some(limit) = self.open_timeout_ms {
-            builder = builder.open_timeout(millis(limit));
+        if let Some(limit) = self.time("openTimeoutMs")? {
+            builder = builder.open_timeout(limit);
         }
-        if let Some(limit) = self.idle_timeout_ms {
-            builder = builder.idle_timeout(millis(limit));
+        if let Some(limit) = self.time("idleTimeoutMs")? {
+            builder = builder.idle_timeout(limit);
         }
-        if self.retries.is_some() || self.retry_delay_ms.is_some() {
-            builder = builder.retries(self.retries.unwrap_or(2), millis(self.retry_delay_ms.unwrap_or(500.0)));
-        }
-        builder.build()
+        let pause = self.time("retryDelayMs")?.unwrap_or(Duration::from_millis(500));
+        let retries = if self.get("retries").is_some() { self.count("retries")? } else { 2 };
+        builder.retries(retries, pause).build().map_err(|error: Error| crate::failure::failure(error))
     }
-}
 
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(crate) struct CreateOptions {
-    pub(crate) name: String,
-    pub(crate) image: String,
-    /// For a fork: the box, by id when `is_id`, else by name or id.
-    pub(crate) source: String,
-    pub(crate) is_id: bool,
-    pub(crate) config: Option<ConfigOptions>,
-}
+    /// The configuration of a box, if there is one.
+    pub(crate) fn config(&self) -> Result<Option<BoxConfig>, JsValue> {
+        self.object("config").map(|given| given.read_config()).transpose()
+    }
 
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(crate) struct ConfigOptions {
-    vcpu: u32,
-    memory: String,
-    disk: String,
-    env: Vec<(String, String)>,
-    cmd: Vec<String>,
-    restart_policy: Option<String>,
-    auto_suspend_timeout_secs: Option<f64>,
-    auto_destroy_timeout_secs: Option<f64>,
-    network: Option<NetworkOptions>,
-    volumes: Vec<VolumeOptions>,
-}
-
-#[derive(Deserialize)]
-struct NetworkOptions {
-    #[serde(default = "yes")]
-    ssh: bool,
-    #[serde(default)]
-    proxies: Vec<ProxyOptions>,
-}
-
-fn yes() -> bool {
-    true
-}
-
-#[derive(Deserialize)]
-struct ProxyOptions {
-    name: String,
-    #[serde(default)]
-    port: u16,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct VolumeOptions {
-    disk_id: String,
-    mount_path: String,
-    #[serde(default)]
-    read_only: bool,
-}
-
-impl From<ConfigOptions> for BoxConfig {
-    fn from(options: ConfigOptions) -> Self {
+    fn read_config(&self) -> Result<BoxConfig, JsValue> {
         let mut config = BoxConfig::new();
-        config.vcpu = options.vcpu;
-        config.memory = options.memory;
-        config.disk = options.disk;
-        config.env = options.env;
-        config.cmd = options.cmd;
-        if let Some(policy) = options.restart_policy {
+        config.vcpu = self.count("vcpu")?;
+        config.memory = self.text("memory")?.unwrap_or_default();
+        config.disk = self.text("disk")?.unwrap_or_default();
+        config.env = self.pairs("env")?;
+        config.cmd = self.texts("cmd")?;
+        if let Some(policy) = self.text("restartPolicy")? {
             config.restart_policy = policy.as_str().into();
         }
-        if let Some(after) = options.auto_suspend_timeout_secs {
-            config = config.auto_suspend(millis(after * 1e3));
-        }
-        if let Some(after) = options.auto_destroy_timeout_secs {
-            config = config.auto_destroy(millis(after * 1e3));
-        }
-        config.network = options.network.map(|given| {
+        config.lifecycle.auto_suspend = self.seconds("autoSuspendTimeoutSecs")?;
+        config.lifecycle.auto_destroy = self.seconds("autoDestroyTimeoutSecs")?.unwrap_or_default();
+        if let Some(given) = self.object("network") {
             let mut network = Network::default();
-            network.ssh = given.ssh;
-            network.proxies =
-                given.proxies.into_iter().map(|p| ProxyEntry { name: p.name, port: p.port }).collect();
-            network
-        });
-        config.volumes = options
-            .volumes
-            .into_iter()
-            .map(|v| VolumeMount { disk_id: v.disk_id, mount_path: v.mount_path, read_only: v.read_only })
-            .collect();
-        config
+            network.ssh = given.flag("ssh")?.unwrap_or(true);
+            for proxy in given.objects("proxies")? {
+                let name = proxy.text("name")?.unwrap_or_default();
+                network.proxies.push(ProxyEntry { name, port: proxy.count("port")? });
+            }
+            config.network = Some(network);
+        }
+        for volume in self.objects("volumes")? {
+            config.volumes.push(VolumeMount {
+                disk_id: volume.text("diskId")?.unwrap_or_default(),
+                mount_path: volume.text("mountPath")?.unwrap_or_default(),
+                read_only: volume.flag("readOnly")?.unwrap_or_default(),
+            });
+        }
+        Ok(config)
+    }
+
+    /// Sets what can be set on a command. Answers it, and whether it is to have a terminal.
+    pub(crate) fn command(
+        &self,
+        handle: &boxd::BoxHandle,
+        stdin: Option<Vec<u8>>,
+    ) -> Result<(boxd::Exec, bool), JsValue> {
+        let mut exec = match self.text("shell")? {
+            Some(line) => handle.exec_shell(line),
+            None => handle.exec(self.texts("argv")?),
+        };
+        exec = exec.envs(self.pairs("env")?);
+        if let Some(path) = self.text("cwd")? {
+            exec = exec.current_dir(path);
+        }
+        if let Some(limit) = self.time("timeoutMs")? {
+            exec = exec.timeout(limit);
+        }
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        if let Some(limit) = self.number("outputLimit")? {
+            exec = exec.output_limit(limit as usize);
+        }
+        let interactive = self.flag("interactive")?.unwrap_or_default();
+        let open = interactive || self.flag("keepStdinOpen")?.unwrap_or_default();
+        if stdin.is_some() || !open {
+            exec = exec.stdin(stdin.unwrap_or_default());
+        }
+        if interactive {
+            exec = exec.tty(self.count("cols")?, self.count("rows")?);
+        }
+        Ok((exec, interactive))
     }
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(crate) struct ExecOptions {
-    /// A program and its arguments; or else `shell`.
-    pub(crate) argv: Option<Vec<String>>,
-    pub(crate) shell: String,
-    pub(crate) env: Vec<(String, String)>,
-    pub(crate) cwd: Option<String>,
-    pub(crate) timeout_ms: Option<f64>,
-    pub(crate) output_limit: Option<f64>,
-    /// Leaves the input of a streaming command open.
-    pub(crate) keep_stdin_open: bool,
-    pub(crate) interactive: bool,
-    pub(crate) cols: u16,
-    pub(crate) rows: u16,
+/// A time in milliseconds. Negative ones are none at all; the longest is 30 years.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+pub(crate) fn millis(time: f64) -> Duration {
+    Duration::from_micros((time.clamp(0.0, 1e12) * 1e3) as u64)
 }

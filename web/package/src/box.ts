@@ -250,7 +250,7 @@ export class Box implements BoxInfo {
     const { env = {}, signal, stdin, stream, ...rest } = options as ExecOptions & { interactive?: boolean };
     signal?.throwIfAborted();
     const input = stdin === undefined ? undefined : await toBytes(stdin);
-    const given = { ...rest, ...command, env: Object.entries(env) };
+    const given = { ...rest, ...command, env: Object.entries(env).flat() };
     if (stream || rest.interactive) {
       return ExecProcess.of(
         await this.#client.call((core) => core.start(this.id, this.name, given, input, signal)),

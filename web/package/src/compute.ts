@@ -104,7 +104,7 @@ export class BoxService {
     const given = {
       ...options,
       config: options.config && toCore(options.config),
-      ...(typeof source === "string" ? { source } : { source: source.id, isId: true }),
+      ...(typeof source === "string" ? { source } : { id: source.id }),
     };
     return this.#box(await this.#client.json((core) => core.fork(given, call?.signal)));
   }
@@ -116,5 +116,5 @@ export class BoxService {
 
 /** A configuration as the core reads it. */
 function toCore({ memory = "", disk = "", env = {}, ...rest }: BoxConfig): object {
-  return { ...rest, memory: String(memory), disk: String(disk), env: Object.entries(env) };
+  return { ...rest, memory: String(memory), disk: String(disk), env: Object.entries(env).flat() };
 }
