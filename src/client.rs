@@ -195,7 +195,7 @@ impl Client {
     async fn call(&self, path: &'static str) -> Result<Call> {
         rt::check()?;
         let mut call = Call::new(path);
-        call.metadata.insert("authorization", self.shared.credentials.bearer().await?.as_ref());
+        call.metadata.insert("authorization", self.shared.credentials.bearer().await?);
         call.metadata.insert(VERSION_HEADER, env!("CARGO_PKG_VERSION"));
         Ok(call)
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_core::future::BoxFuture;
 use futures_util::FutureExt;
 use futures_util::future::{Shared, WeakShared};
@@ -28,7 +29,7 @@ pub(crate) struct Credentials {
 }
 
 enum Kind {
-    Token(Arc<str>),
+    Token(Bytes),
     ApiKey { exchange: Arc<Exchange>, state: Mutex<State> },
 }
 
@@ -45,7 +46,7 @@ type Flight = BoxFuture<'static, Result<Token, Failure>>;
 
 #[derive(Clone)]
 struct Token {
-    bearer: Arc<str>,
+    bearer: Bytes,
     expires_at: i64,
 }
 
@@ -69,7 +70,7 @@ impl Credentials {
 
     /// The value of `authorization` for a call: at once while a token is good, after an exchange otherwise.
     /// However many callers wait, one exchange is made.
-    pub(crate) async fn bearer(&self) -> Result<Arc<str>> {
+    pub(crate) async fn bearer(&self) -> Result<Bytes> {
         let (exchange, state) = match &self.kind {
             Kind::Token(bearer) => return Ok(bearer.clone()),
             Kind::ApiKey { exchange, state } => (exchange, state),
@@ -124,7 +125,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-fn bearer(token: &str) -> Arc<str> {
+fn bearer(token: &str) -> Bytes {
     format!("Bearer {token}").into()
 }
 

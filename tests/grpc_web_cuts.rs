@@ -36,7 +36,7 @@ impl Fetch for Canned {
     fn post(&self, _: Request) -> BoxFuture<'static, Result<Response, Status>> {
         let mut headers = Metadata::new();
         for (name, value) in &self.headers {
-            headers.insert(name, *value);
+            headers.insert(*name, *value);
         }
         let pieces = Hesitant { inner: stream::iter(self.pieces.clone()), hesitated: false };
         let body = if self.open { pieces.chain(stream::pending()).boxed() } else { pieces.boxed() };

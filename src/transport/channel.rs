@@ -1,5 +1,6 @@
 //! The native connection: HTTP/2 with or without TLS, opened at the first call and again after a loss.
 
+use std::error::Error as StdError;
 use std::sync::OnceLock;
 
 use futures_core::future::BoxFuture;
@@ -7,7 +8,7 @@ use futures_core::stream::BoxStream;
 use tonic::transport::Endpoint;
 
 use super::{
-    Call, Capabilities, ChannelSettings, EncodedMessage, GrpcTransport, MessageStream, Reply, Status,
+    Call, Capabilities, ChannelSettings, Code, EncodedMessage, GrpcTransport, MessageStream, Reply, Status,
     Transport,
 };
 use crate::error::{Error, Result};
@@ -87,4 +88,29 @@ fn with_tls(endpoint: Endpoint) -> Result<Endpoint> {
 #[cfg(not(any(feature = "tls-native-roots", feature = "tls-webpki-roots")))]
 fn with_tls(_: Endpoint) -> Result<Endpoint> {
     Err(Error::config(crate::config::NO_TLS))
+}
+
+/// The code of a failure of the connection, and whether the request certainly never arrived.
+pub(super) fn classify(error: &(dyn StdError + 'static)) -> Option<(Code, bool)> {
+    if error.is::<tonic::ConnectError>() {
+        return Some((Code::Unavailable, true));
+    }
+    if error.is::<tonic::TimeoutExpired>() {
+        return Some((Code::DeadlineExceeded, false));
+    }
+    if let Some(error) = error.downcast_ref::<hyper::Error>() {
+        // Cancelled by hyper itself: the connection closed before the request was handed to it.
+        return error.is_canceled().then_some((Code::Unavailable, true));
+    }
+    let error = error.downcast_ref::<h2::Error>()?;
+    let reason = error.reason()?;
+    // After a GOAWAY only the streams that the server did not take up fail with it.
+    let refused = reason == h2::Reason::REFUSED_STREAM
+        || (error.is_go_away() && error.is_remote() && reason == h2::Reason::NO_ERROR);
+    let code = match reason {
+        h2::Reason::CANCEL => Code::Cancelled,
+        h2::Reason::ENHANCE_YOUR_CALM => Code::ResourceExhausted,
+        _ => Code::Unavailable,
+    };
+    Some((code, refused))
 }

@@ -1,4 +1,4 @@
-//! gRPC over HTTP/2, for any [`GrpcService`]: a tonic `Channel`, a tower stack, an in-process server.
+//! gRPC, for any [`GrpcService`]: a tonic `Channel`, a tower stack, an in-process server, a client for browsers.
 //!
 //! Only tonic's service seam is used, not its codec: messages arrive encoded with their prefix, go out without a
 //! copy, and come back as slices of what the network delivered.
@@ -40,15 +40,24 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct GrpcTransport<S = tonic::transport::Channel> {
+pub struct GrpcTransport<S = super::DefaultService> {
     service: S,
+    capabilities: Capabilities,
     message_limit: usize,
 }
 
 impl<S> GrpcTransport<S> {
     /// Sends calls through `service`.
     pub fn new(service: S) -> Self {
-        Self { service, message_limit: DEFAULT_MESSAGE_LIMIT }
+        let capabilities = if cfg!(browser) { Capabilities::HALF_DUPLEX } else { Capabilities::FULL };
+        Self { service, capabilities, message_limit: DEFAULT_MESSAGE_LIMIT }
+    }
+
+    /// What the service can do. Default: everything, but one direction after the other in a browser.
+    #[must_use]
+    pub fn with_capabilities(mut self, capabilities: Capabilities) -> Self {
+        self.capabilities = capabilities;
+        self
     }
 
     /// The largest message in bytes, either way. Default: 64 MiB.
@@ -68,7 +77,7 @@ where
     <S::ResponseBody as HttpBody>::Error: Into<BoxError>,
 {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::FULL
+        self.capabilities
     }
 
     fn unary(&self, call: Call, message: EncodedMessage) -> BoxFuture<'static, Result<Reply, Status>> {
@@ -129,7 +138,7 @@ fn request(call: Call, body: Body) -> Result<Request<Body>, Status> {
     headers.reserve(8);
     headers.insert(header::TE, HeaderValue::from_static("trailers"));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    for (name, value) in call.metadata.iter() {
+    for (name, value) in call.metadata.into_entries() {
         let refused = || {
             Status::new(
                 Code::InvalidArgument,
@@ -137,9 +146,9 @@ fn request(call: Call, body: Body) -> Result<Request<Body>, Status> {
             )
             .not_sent()
         };
-        let mut value = HeaderValue::try_from(value).map_err(|_| refused())?;
+        let mut value = HeaderValue::from_maybe_shared(value).map_err(|_| refused())?;
         value.set_sensitive(name == "authorization");
-        headers.append(HeaderName::try_from(name).map_err(|_| refused())?, value);
+        headers.append(HeaderName::try_from(&*name).map_err(|_| refused())?, value);
     }
     if let Some(timeout) = call.timeout {
         let value = super::timeout_header(timeout);
@@ -155,33 +164,36 @@ fn request(call: Call, body: Body) -> Result<Request<Body>, Status> {
 struct GrpcAnswers<B> {
     body: Pin<Box<B>>,
     decoder: Decoder,
-    /// Response headers, then trailers.
+    /// Response headers, then trailers; without what is the protocol's own.
     metadata: Metadata,
+    /// What the server said, in headers or trailers.
+    verdict: Option<Result<(), Status>>,
     done: bool,
 }
 
 impl<B> GrpcAnswers<B> {
     fn new(response: Response<B>, limit: usize) -> Result<Self, Status> {
         let (head, body) = response.into_parts();
-        let metadata = metadata(&head.headers);
+        let verdict = verdict(&head.headers);
         if head.status != http::StatusCode::OK {
-            let verdict = Status::from_trailers(&metadata).and_then(Result::err);
-            let code = Code::from_http(head.status.as_u16());
-            return Err(verdict.unwrap_or_else(|| {
+            let status = head.status.as_u16();
+            return Err(verdict.and_then(Result::err).unwrap_or_else(|| {
                 Status::new(
-                    code,
-                    format!("the server answered HTTP {} instead of gRPC", head.status.as_u16()),
+                    Code::from_http(status),
+                    format!("the server answered HTTP {status} instead of gRPC"),
                 )
-                .with_metadata(metadata)
+                .with_metadata(metadata(&head.headers))
             }));
         }
-        let content_type = metadata.get("content-type").unwrap_or_default();
-        if !content_type.starts_with("application/grpc") {
+        let content_type = head.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+        if !content_type.starts_with(b"application/grpc") {
+            let content_type = String::from_utf8_lossy(content_type);
             let text =
                 format!("the server answered {content_type:?} instead of gRPC (is this the API's address?)");
             return Err(Status::new(Code::Unknown, text));
         }
-        Ok(Self { body: Box::pin(body), decoder: Decoder::new(limit), metadata, done: false })
+        let metadata = callers_own(&head.headers);
+        Ok(Self { body: Box::pin(body), decoder: Decoder::new(limit), metadata, verdict, done: false })
     }
 }
 
@@ -197,7 +209,7 @@ where
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>> {
         loop {
             if self.done {
-                return Poll::Ready(self.verdict().map(|()| None));
+                return Poll::Ready(self.end().map(|()| None));
             }
             match self.decoder.next_frame()? {
                 Some(Frame::Message(message)) => return Poll::Ready(Ok(Some(message))),
@@ -214,7 +226,8 @@ where
                     Ok(data) => self.decoder.push(data),
                     Err(frame) => {
                         if let Ok(trailers) = frame.into_trailers() {
-                            self.metadata.extend(metadata(&trailers));
+                            self.verdict = verdict(&trailers).or(self.verdict.take());
+                            self.metadata.extend(callers_own(&trailers));
                             self.done = true;
                         }
                     }
@@ -228,20 +241,37 @@ where
 
 impl<B> GrpcAnswers<B> {
     /// What the server said at the end. Without a word from it, the call has failed.
-    fn verdict(&self) -> Result<(), Status> {
-        let cut = !self.decoder.is_between_frames();
-        match Status::from_trailers(&self.metadata) {
-            Some(Ok(())) if cut => Err(Status::unavailable("the answer ended in the middle of a message")),
+    fn end(&mut self) -> Result<(), Status> {
+        match self.verdict.take() {
+            Some(Ok(())) if !self.decoder.is_between_frames() => {
+                Err(Status::unavailable("the answer ended in the middle of a message"))
+            }
             Some(verdict) => verdict,
             None => Err(Status::unavailable("the stream ended before the server said how the call went")),
         }
     }
 }
 
+/// What the server said of the call, if it did here.
+fn verdict(headers: &HeaderMap) -> Option<Result<(), Status>> {
+    // The usual one costs nothing.
+    if headers.get("grpc-status")? == "0" { Some(Ok(())) } else { Status::from_trailers(&metadata(headers)) }
+}
+
 pub(super) fn metadata(headers: &HeaderMap) -> Metadata {
+    collect(headers, |_| true)
+}
+
+/// What is not the protocol's own: most answers have none, which costs nothing.
+fn callers_own(headers: &HeaderMap) -> Metadata {
+    const PROTOCOL: [&str; 4] = ["content-type", "date", "server", "vary"];
+    collect(headers, |name| !name.starts_with("grpc-") && !PROTOCOL.contains(&name))
+}
+
+fn collect(headers: &HeaderMap, wanted: impl Fn(&str) -> bool) -> Metadata {
     let mut out = Metadata::new();
-    for (name, value) in headers {
-        out.insert(name, String::from_utf8_lossy(value.as_bytes()));
+    for (name, value) in headers.iter().filter(|(name, _)| wanted(name.as_str())) {
+        out.insert(name.as_str().to_owned(), Bytes::copy_from_slice(value.as_bytes()));
     }
     out
 }
@@ -275,25 +305,8 @@ fn classify(error: &(dyn StdError + 'static)) -> Option<(Code, bool)> {
         // A status without a source came from a service on this side, such as a tower layer.
         return status.source().is_none().then(|| (Code::from_number(status.code() as i32), false));
     }
-    if error.is::<tonic::ConnectError>() {
-        return Some((Code::Unavailable, true));
-    }
-    if error.is::<tonic::TimeoutExpired>() {
-        return Some((Code::DeadlineExceeded, false));
-    }
-    if let Some(error) = error.downcast_ref::<hyper::Error>() {
-        // Cancelled by hyper itself: the connection closed before the request was handed to it.
-        return error.is_canceled().then_some((Code::Unavailable, true));
-    }
-    let error = error.downcast_ref::<h2::Error>()?;
-    let reason = error.reason()?;
-    // After a GOAWAY only the streams that the server did not take up fail with it.
-    let refused = reason == h2::Reason::REFUSED_STREAM
-        || (error.is_go_away() && error.is_remote() && reason == h2::Reason::NO_ERROR);
-    let code = match reason {
-        h2::Reason::CANCEL => Code::Cancelled,
-        h2::Reason::ENHANCE_YOUR_CALM => Code::ResourceExhausted,
-        _ => Code::Unavailable,
-    };
-    Some((code, refused))
+    #[cfg(not(browser))]
+    return super::channel::classify(error);
+    #[cfg(browser)]
+    None
 }

@@ -1,13 +1,17 @@
 //! Call metadata: names and values that go along with a call.
 
+use std::borrow::Cow;
 use std::fmt;
+
+use bytes::Bytes;
 
 /// Names and values that go along with a call, in order; a name may stand more than once.
 ///
 /// Names are kept in lower case. `Debug` hides the value of `authorization`.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Metadata {
-    entries: Vec<(String, String)>,
+    // Values are shared, so that a token goes along with every call without being copied.
+    entries: Vec<(Cow<'static, str>, Bytes)>,
 }
 
 impl Metadata {
@@ -16,9 +20,13 @@ impl Metadata {
         Self { entries: Vec::new() }
     }
 
-    /// Adds an entry, beside those of the same name.
-    pub fn insert(&mut self, name: impl AsRef<str>, value: impl Into<String>) {
-        self.entries.push((name.as_ref().to_ascii_lowercase(), value.into()));
+    /// Adds an entry, beside those of the same name. A value that is not UTF-8 is read as an empty one.
+    pub fn insert(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Bytes>) {
+        let mut name = name.into();
+        if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            name.to_mut().make_ascii_lowercase();
+        }
+        self.entries.push((name, value.into()));
     }
 
     /// The first value of `name`, which is given in lower case.
@@ -28,7 +36,7 @@ impl Metadata {
 
     /// All entries in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.entries.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.entries.iter().map(|(name, value)| (&**name, text(value)))
     }
 
     /// Whether there is no entry.
@@ -40,6 +48,16 @@ impl Metadata {
     pub fn extend(&mut self, other: Metadata) {
         self.entries.extend(other.entries);
     }
+
+    /// All entries, with their values as they are kept.
+    #[cfg(any(not(browser), feature = "grpc-service"))]
+    pub(super) fn into_entries(self) -> Vec<(Cow<'static, str>, Bytes)> {
+        self.entries
+    }
+}
+
+fn text(value: &Bytes) -> &str {
+    std::str::from_utf8(value).unwrap_or_default()
 }
 
 impl fmt::Debug for Metadata {

@@ -7,9 +7,11 @@ mod answers;
 #[cfg(not(browser))]
 mod channel;
 mod frame;
-#[cfg(not(browser))]
+#[cfg(any(not(browser), feature = "grpc-service"))]
 mod grpc;
 pub mod grpc_web;
+#[cfg(all(browser, feature = "grpc-service"))]
+mod local;
 mod metadata;
 mod method;
 mod status;
@@ -28,9 +30,11 @@ use futures_core::stream::BoxStream;
 #[cfg(not(browser))]
 pub use self::channel::NativeTransport;
 pub use self::frame::{Decoder, EncodedMessage, Frame};
-#[cfg(not(browser))]
+#[cfg(any(not(browser), feature = "grpc-service"))]
 pub use self::grpc::GrpcTransport;
 pub use self::grpc_web::GrpcWebTransport;
+#[cfg(all(browser, feature = "grpc-service"))]
+pub use self::local::Local;
 pub use self::metadata::Metadata;
 pub use self::method::{Kind, Method};
 pub use self::status::{Code, Status};
@@ -43,6 +47,12 @@ pub type DefaultTransport = NativeTransport;
 /// The transport that [`Compute`](crate::Compute) uses unless given another: gRPC-web over `fetch`.
 #[cfg(browser)]
 pub type DefaultTransport = GrpcWebTransport;
+
+/// What a [`GrpcTransport`] sends through unless given another service.
+#[cfg(not(browser))]
+type DefaultService = tonic::transport::Channel;
+#[cfg(all(browser, feature = "grpc-service"))]
+type DefaultService = std::convert::Infallible;
 
 /// What the default transport is made from.
 #[derive(Clone, Debug)]

@@ -6,6 +6,8 @@
 
 mod faults;
 mod scripted;
+#[cfg(feature = "grpc-service")]
+mod tonic_client;
 #[path = "../common/walk.rs"]
 mod walk;
 

@@ -77,7 +77,7 @@ mod tests {
     fn headers(entries: &[(&str, &str)]) -> Metadata {
         let mut out = Metadata::new();
         for (name, value) in entries {
-            out.insert(name, *value);
+            out.insert((*name).to_owned(), (*value).to_owned());
         }
         out
     }

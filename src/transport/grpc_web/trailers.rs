@@ -12,10 +12,14 @@ pub(super) fn parse(block: &Bytes) -> Metadata {
         let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
         let (name, value) = (line[..colon].trim_ascii(), line[colon + 1..].trim_ascii());
         if !name.is_empty() {
-            out.insert(String::from_utf8_lossy(name), String::from_utf8_lossy(value));
+            out.insert(owned(name), owned(value));
         }
     }
     out
+}
+
+fn owned(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 #[cfg(test)]
