@@ -9,6 +9,7 @@ use anyhow::{Result, bail};
 
 mod bench;
 mod demo;
+mod fuzz;
 mod npm;
 mod process;
 mod setup;
@@ -26,6 +27,8 @@ Usage: cargo xtask COMMAND
   test --list      the steps
   bench WHAT       the SDK beside its rivals: `native` or `browser`
   npm              set up what is missing, build the npm package and pack it into target/npm
+  fuzz [SECONDS]   set up what is missing, throw random answers at the decoder
+                   and at gRPC-web (30 seconds each if left out)
   demo             set up what is missing, run examples/quickstart.rs";
 
 fn main() -> ExitCode {
@@ -48,6 +51,7 @@ fn run() -> Result<ExitCode> {
         "test" => test::run(rest),
         "bench" => bench::run(rest),
         "npm" => npm::run(rest).map(|()| ExitCode::SUCCESS),
+        "fuzz" => fuzz::run(rest),
         "demo" => demo::run(rest),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

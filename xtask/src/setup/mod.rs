@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 
 mod apt;
 pub(crate) mod bubblewrap;
+pub(crate) mod cargo_fuzz;
 pub(crate) mod chromium;
 pub(crate) mod node_modules;
 pub(crate) mod protoc;

@@ -70,7 +70,7 @@ impl Part for WasmPack {
 }
 
 /// Without `--locked`: the lock file that wasm-bindgen-cli was published with names a version that is gone.
-fn cargo_install(package: &str, version: &str) -> Result<()> {
+pub(super) fn cargo_install(package: &str, version: &str) -> Result<()> {
     let mut install = cargo(["install", package, "--version", version, "--force"]);
     // In a folder of its own, which cargo removes.
     quietly(install.env_remove("CARGO_TARGET_DIR"))

@@ -1,0 +1,43 @@
+//! `cargo xtask fuzz`: random answers at the decoder and at gRPC-web, from the corpus that is kept in `fuzz/corpus`.
+
+use std::fs;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use crate::process::{cargo, line};
+use crate::setup::{self, cargo_fuzz::CargoFuzz};
+use crate::workspace;
+
+const TARGETS: [&str; 2] = ["frames", "answer"];
+const SECONDS: u32 = 30;
+
+/// `cargo xtask fuzz [SECONDS]`, for each target.
+///
+/// What is found stays in the target folder, and is used the next time. To keep what is worth it:
+/// `cargo fuzz cmin --sanitizer=none TARGET`, after copying it to the corpus.
+pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
+    let seconds = match arguments {
+        [] => SECONDS,
+        [seconds] => seconds.parse().with_context(|| format!("{seconds:?} is not a number of seconds"))?,
+        _ => bail!("usage: cargo xtask fuzz [SECONDS]"),
+    };
+    setup::ensure(&[&CargoFuzz])?;
+    for target in TARGETS {
+        let found = workspace::target().join("fuzz-corpus").join(target);
+        fs::create_dir_all(&found).with_context(|| format!("cannot make {}", found.display()))?;
+        // Without a sanitizer, a stable compiler will do: there is no unsafe code to watch.
+        let mut fuzz = cargo(["fuzz", "run", "--sanitizer=none", target]);
+        fuzz.arg(&found)
+            .arg(format!("fuzz/corpus/{target}"))
+            .args(["--", "-max_len=1024", "-timeout=10", "-rss_limit_mb=1024"])
+            .arg(format!("-max_total_time={seconds}"))
+            .env("RUSTC_BOOTSTRAP", "1");
+        println!("$ {}", line(&fuzz));
+        let status = fuzz.status().with_context(|| format!("cannot run `{}`", line(&fuzz)))?;
+        if !status.success() {
+            bail!("`{}` failed ({status}); what it failed on is in fuzz/artifacts", line(&fuzz));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
