@@ -71,7 +71,7 @@ impl Connection {
     ) -> Poll<Result<(Reply, Vec<OwnedFd>), Error>> {
         loop {
             let mut ready = ready!(self.socket.poll_read_ready(context)).map_err(hung_up)?;
-            let Ok(received) = ready.try_io(|socket| channel::receive(socket)) else { continue };
+            let Ok(received) = ready.try_io(channel::receive) else { continue };
             return Poll::Ready(match received {
                 Ok(Some((Reply::Failed { errno, what }, _))) => Err(failed(errno, what)),
                 Ok(Some(reply)) => Ok(reply),

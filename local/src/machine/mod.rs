@@ -109,9 +109,9 @@ impl Machine {
         // To its end, even if the caller loses interest: half a box must not stand still.
         blocking(move || {
             if suspend {
-                freezer.freeze(machine.inner.init.pid)?
+                freezer.freeze(machine.inner.init.pid)?;
             } else {
-                freezer.thaw()?
+                freezer.thaw()?;
             }
             machine.inner.suspended.store(suspend, Ordering::Release);
             Ok(())

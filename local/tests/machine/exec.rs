@@ -84,7 +84,7 @@ async fn fifty_mebibytes_go_in_and_come_out_at_once() {
     let b = boot().await;
     let (mut input, mut output) = b.start("cat", None).await;
     let piece =
-        |number: usize| -> Vec<u8> { (0..65536).map(|index| (index * 7 + number * 13) as u8).collect() };
+        |number: usize| -> Vec<u8> { (0..65536).map(|index| u8::try_from((index * 7 + number * 13) % 256).unwrap()).collect() };
     let writer = tokio::spawn(async move {
         for number in 0..PIECES {
             input.write(piece(number).into()).await.unwrap();
@@ -105,7 +105,7 @@ async fn fifty_mebibytes_go_in_and_come_out_at_once() {
                 }
             }
             ExecEvent::Exit(code) => break assert_eq!(code, 0),
-            other => panic!("{other:?}"),
+            ExecEvent::Stderr(data) => panic!("{data:?}"),
         }
     }
     assert_eq!(seen, PIECES * 65536);
@@ -165,9 +165,9 @@ async fn a_hundred_commands_at_once() {
         input.write(format!("{number}\n").into()).await.unwrap();
         running.push((input, output));
     }
-    for (number, (_input, output)) in running.into_iter().enumerate() {
+    for (number, (_input, output)) in (0..).zip(running) {
         let outcome = collect(output).await;
-        assert_eq!((outcome.text(), outcome.code), (&*number.to_string(), number as i32));
+        assert_eq!((outcome.text(), outcome.code), (&*number.to_string(), number));
     }
     // And all of them started together.
     let commands: Vec<_> = (0..100).map(|number| format!("echo {number}")).collect();

@@ -184,7 +184,7 @@ impl Marker {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        let waited = tokio::time::timeout(Duration::from_secs(10), reached).await;
-        assert!(waited.is_ok(), "{} processes instead of {wanted}", self.count());
+        let result = tokio::time::timeout(Duration::from_secs(10), reached).await;
+        assert!(result.is_ok(), "{} processes instead of {wanted}", self.count());
     }
 }
