@@ -109,7 +109,8 @@ impl Boxes {
     /// # }
     /// ```
     pub fn attach(&self, id: impl Into<String>, name: impl Into<String>) -> BoxHandle {
-        let vm = wire::GetVmResponse { vm_id: id.into(), name: name.into(), ..wire::GetVmResponse::default() };
+        let vm =
+            wire::GetVmResponse { vm_id: id.into(), name: name.into(), ..wire::GetVmResponse::default() };
         BoxHandle::new(self.client.clone(), vm.into())
     }
 

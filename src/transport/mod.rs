@@ -215,11 +215,14 @@ macro_rules! forward {
 forward!(Arc, Box);
 
 /// `grpc-timeout`: at most eight digits and a unit.
+///
+/// A second and more is rounded up to a millisecond, so that calls with the same limit carry the same header, which
+/// HTTP/2 then sends as one byte.
 pub(crate) fn timeout_header(timeout: Duration) -> String {
     const MOST: u128 = 99_999_999;
     let (value, unit) = match timeout {
-        t if t.as_micros() <= MOST => (t.as_micros(), 'u'),
-        t if t.as_millis() <= MOST => (t.as_millis(), 'm'),
+        t if t < Duration::from_secs(1) => (t.as_micros(), 'u'),
+        t if t.as_millis() < MOST => (t.as_nanos().div_ceil(1_000_000), 'm'),
         t => (u128::from(t.as_secs()).min(MOST), 'S'),
     };
     format!("{value}{unit}")

@@ -2,14 +2,16 @@
 
 use std::fmt;
 use std::future::IntoFuture;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures_channel::mpsc;
+use futures_channel::oneshot;
 use futures_core::future::BoxFuture;
 use futures_util::future::{Either, select};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::lock::Mutex;
+use futures_util::stream::{self, StreamExt};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::{CHUNK, OnProgress, Progress, check_path, doing};
@@ -155,55 +157,62 @@ impl Upload {
             return self.unary(pieces).await;
         }
         pieces.keep(!self.client.support().upload.is_known());
-        match self.stream(&mut pieces).await {
+        let (done, pieces) = self.stream(pieces).await;
+        match done {
             Err(error) if error.grpc_code() == Some(Code::Unimplemented) => {
                 self.client.support().upload.learn(false);
                 self.unary(pieces).await
             }
-            done => done,
+            Ok(written) => {
+                self.client.support().upload.learn(true);
+                Ok(written)
+            }
+            Err(error) => Err(error),
         }
     }
 
     /// Sends a header and the pieces over the streaming RPC.
-    async fn stream(&mut self, pieces: &mut Pieces) -> Result<u64> {
+    async fn stream(&mut self, pieces: Pieces) -> (Result<u64>, Pieces) {
         let total = pieces.total();
-        let (mut sender, receiver) = mpsc::channel(1);
-        let options = DuplexOptions { total: None, input_complete: true };
-        let mut answers = self.client.duplex(methods::UPLOAD_FILE_STREAM, receiver.boxed(), options);
         let header = UploadFileChunk {
             vm_id: self.vm_id.clone(),
             path: self.path.clone(),
             total_size: total,
             data: Bytes::new(),
         };
-        let progress = &mut self.progress;
-        let feed = async move {
-            // A send that fails means that the call has ended; its answer says why.
-            if sender.send(EncodedMessage::encode(&header)).await.is_err() {
-                return Ok(());
-            }
-            let mut sent = 0;
-            while let Some(data) = pieces.next().await? {
-                let length = data.len() as u64;
-                let chunk = EncodedMessage::encode(&UploadFileChunk { data, ..UploadFileChunk::default() });
-                if sender.send(chunk).await.is_err() {
-                    return Ok(());
-                }
-                sent += length;
-                report(progress, sent, total);
-            }
-            Ok(())
+        let (failed, failure) = oneshot::channel();
+        let outgoing = Outgoing {
+            header: Some(EncodedMessage::encode(&header)),
+            pieces,
+            sent: 0,
+            progress: self.progress.take(),
+            failed: Some(failed),
         };
-        let answer = match select(pin!(feed), answers.next()).await {
-            Either::Left((Ok(()), answer)) => answer.await,
-            // Leaving drops the call, so that the server throws away what it has.
-            Either::Left((Err(error), _)) => return Err(error),
-            Either::Right((answer, _)) => answer,
+        // The connection pulls the pieces as it has room for them.
+        let outgoing = Arc::new(Mutex::new(outgoing));
+        let messages = stream::unfold(outgoing.clone(), |outgoing| async move {
+            let next = outgoing.lock().await.next().await;
+            match next {
+                Ok(message) => message.map(|message| (message, outgoing)),
+                // An end here would look like the end of the file.
+                Err(Failed) => std::future::pending().await,
+            }
+        });
+        let options = DuplexOptions { total: None, input_complete: true };
+        let mut answers = self.client.duplex(methods::UPLOAD_FILE_STREAM, messages.boxed(), options);
+        let answer = match select(answers.next(), failure).await {
+            Either::Left((answer, _)) => answer,
+            // The call is dropped, so that the server throws away what it has.
+            Either::Right((Ok(error), _)) => Some(Err(error)),
+            Either::Right((Err(_), answer)) => answer.await,
         };
-        let answer = answer
-            .unwrap_or_else(|| Err(Error::of(Code::Internal, "the server said OK without an answer")))?;
-        self.client.support().upload.learn(true);
-        check_written(answer.bytes_written, total)
+        drop(answers);
+        let mut outgoing = outgoing.lock().await;
+        self.progress = outgoing.progress.take();
+        let pieces = std::mem::replace(&mut outgoing.pieces, Pieces::bytes(Bytes::new()));
+        let answer =
+            answer.unwrap_or_else(|| Err(Error::of(Code::Internal, "the server said OK without an answer")));
+        (answer.and_then(|answer| check_written(answer.bytes_written, total)), pieces)
     }
 
     /// Sends the whole file in one message.
@@ -222,6 +231,41 @@ impl Upload {
         let answer = self.client.unary_within(methods::UPLOAD_FILE, &request, limit).await?;
         report(&mut self.progress, total, total);
         check_written(answer.bytes_written, total)
+    }
+}
+
+/// The messages of an upload, made as they are pulled.
+struct Outgoing {
+    header: Option<EncodedMessage>,
+    pieces: Pieces,
+    sent: u64,
+    progress: Option<OnProgress>,
+    failed: Option<oneshot::Sender<Error>>,
+}
+
+/// The content is not what was announced; the caller has been told why.
+struct Failed;
+
+impl Outgoing {
+    async fn next(&mut self) -> Result<Option<EncodedMessage>, Failed> {
+        if let Some(header) = self.header.take() {
+            return Ok(Some(header));
+        }
+        match self.pieces.next().await {
+            Ok(None) => Ok(None),
+            Ok(Some(data)) => {
+                self.sent += data.len() as u64;
+                let message = EncodedMessage::encode(&UploadFileChunk { data, ..UploadFileChunk::default() });
+                report(&mut self.progress, self.sent, self.pieces.total());
+                Ok(Some(message))
+            }
+            Err(error) => {
+                if let Some(failed) = self.failed.take() {
+                    let _ = failed.send(error);
+                }
+                Err(Failed)
+            }
+        }
     }
 }
 
