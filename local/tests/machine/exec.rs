@@ -83,8 +83,9 @@ async fn fifty_mebibytes_go_in_and_come_out_at_once() {
     const PIECES: usize = 800;
     let b = boot().await;
     let (mut input, mut output) = b.start("cat", None).await;
-    let piece =
-        |number: usize| -> Vec<u8> { (0..65536).map(|index| u8::try_from((index * 7 + number * 13) % 256).unwrap()).collect() };
+    let piece = |number: usize| -> Vec<u8> {
+        (0..65536).map(|index| u8::try_from((index * 7 + number * 13) % 256).unwrap()).collect()
+    };
     let writer = tokio::spawn(async move {
         for number in 0..PIECES {
             input.write(piece(number).into()).await.unwrap();

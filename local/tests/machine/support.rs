@@ -2,6 +2,7 @@
 
 use std::{
     ops::Deref,
+    path::PathBuf,
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
@@ -168,13 +169,18 @@ impl Marker {
         format!("sleep {}", self.0)
     }
 
+    /// Where `/proc` tells of such processes.
+    pub(crate) fn processes(&self) -> Vec<PathBuf> {
+        let command = format!("sleep\0{}\0", self.0);
+        let is_ours = |path: &PathBuf| {
+            std::fs::read(path.join("cmdline")).is_ok_and(|found| found == command.as_bytes())
+        };
+        std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path()).filter(is_ours).collect()
+    }
+
     /// How many such processes there are.
     pub(crate) fn count(&self) -> usize {
-        let is_ours = |entry: &std::fs::DirEntry| {
-            let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-            command == format!("sleep\0{}\0", self.0).as_bytes()
-        };
-        std::fs::read_dir("/proc").unwrap().flatten().filter(|entry| is_ours(entry)).count()
+        self.processes().len()
     }
 
     /// Waits until there are so many. The end of another's child is an event for its parent only.

@@ -1,6 +1,6 @@
 //! A box that stands still.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use boxd_local::machine::{Error, ExecEvent};
 
@@ -39,22 +39,21 @@ async fn a_suspended_box_stands_still_and_goes_on_where_it_was() {
 #[tokio::test]
 async fn a_storm_of_short_processes_stands_still_too() {
     let b = boot().await;
-    let (_input, mut output) =
-        b.start("for i in 1 2 3 4; do (while :; do /bin/true; done) & done; echo up; wait", None).await;
+    let marker = Marker::new();
+    let storm = "for i in 1 2 3 4; do (while :; do /bin/true; done) & done; echo up";
+    let (_input, mut output) = b.start(&format!("{storm}; {}", marker.command()), None).await;
     read_until(&mut output, "up").await;
+    marker.await_count(1).await;
+    let namespace = |process: &Path| std::fs::read_link(process.join("ns/pid")).ok();
+    let ours = namespace(&marker.processes()[0]).unwrap();
+    let snapshot = || -> Vec<_> {
+        let all = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+        all.filter(|process| namespace(process).as_ref() == Some(&ours)).collect()
+    };
     for _ in 0..5 {
         b.suspend().await.unwrap();
-        let snapshot = || {
-            let root = b.home.path().join("root");
-            let mut seen = Vec::new();
-            for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-                if std::fs::read_link(entry.path().join("root")).is_ok_and(|link| link == root) {
-                    seen.push(entry.file_name());
-                }
-            }
-            seen
-        };
         let before = snapshot();
+        assert!(before.len() > 5, "{before:?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert_eq!(before, snapshot());
         b.resume().await.unwrap();
