@@ -25,7 +25,7 @@ async fn a_request_is_grpc_web() {
     for (name, value) in [("content-type", "application/grpc-web+proto"), ("x-grpc-web", "1")] {
         assert_eq!(seen[0]["headers"][name], value);
     }
-    assert!(seen[0]["headers"]["grpc-timeout"].as_str().is_some_and(|timeout| timeout.ends_with('u')));
+    assert!(seen[0]["headers"]["grpc-timeout"].as_str().is_some_and(|timeout| timeout.ends_with('m')));
     assert_eq!(seen[0]["body"], "AAAAAAA=", "one framed, empty message");
 }
 

@@ -91,7 +91,7 @@ mod tests {
         for (name, value) in [
             ("content-type", "application/grpc-web+proto"),
             ("x-grpc-web", "1"),
-            ("grpc-timeout", "1500000u"),
+            ("grpc-timeout", "1500m"),
             ("authorization", "Bearer x"),
         ] {
             assert_eq!(headers.get(name), Some(value));

@@ -111,7 +111,8 @@ impl fmt::Debug for Response {
 /// # }
 /// ```
 ///
-/// A request is sent as a whole, so a command that reads its input while it runs needs another transport.
+/// A request is sent as a whole, so a command that reads its input while it runs needs another transport. Dropping a
+/// call's future or stream aborts its `fetch`: to heed an `AbortSignal`, race the call against it.
 #[derive(Debug)]
 pub struct GrpcWebTransport<F = Http> {
     fetch: Arc<F>,
