@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every check and test of the project, counted.
 
+mod browser;
 mod libtest;
 mod report;
 mod steps;

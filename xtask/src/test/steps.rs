@@ -46,6 +46,7 @@ pub(super) const STEPS: &[Step] = &[
         needs: &[&WasmStd],
         run: wasm,
     },
+    super::browser::STEP,
     super::web::STEP,
 ];
 
