@@ -1,9 +1,9 @@
 //! Ports inside boxes.
 
-use boxd_local::machine::{Error, host_limits};
+use boxd_local::machine::{Error, Network, host_limits};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::support::{TestBox, boot, read_until};
+use crate::support::{TestBox, boot, boot_with, read_until};
 
 const SERVER: &str = "python3 -c '
 import socket, sys
@@ -43,4 +43,24 @@ async fn two_boxes_listen_on_one_port_and_each_is_reached() {
         tokio::net::TcpStream::connect(("127.0.0.1", 3000)).await.is_err(),
         "the host sees the box's port"
     );
+}
+
+#[tokio::test]
+async fn a_box_reaches_the_hosts_network_only_when_it_shares_it() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let knock = format!("exec 3<>/dev/tcp/127.0.0.1/{port} && cat <&3");
+    let sharing = boot_with(|spec| spec.network = Network::Host).await;
+    let (answer, accepted) = tokio::join!(sharing.say(&knock), async {
+        listener.accept().await.unwrap().0.write_all(b"from the host").await
+    });
+    accepted.unwrap();
+    assert_eq!(answer, "from the host");
+    let dialled = sharing.dial(port).await.unwrap();
+    assert_eq!(dialled.peer_addr().unwrap().port(), port);
+    if host_limits().unwrap().is_none() {
+        let apart = boot().await;
+        assert_eq!(apart.run(&knock).await.code, 1);
+        assert!(matches!(apart.dial(port).await, Err(Error::NotListening { .. })));
+    }
 }
