@@ -43,8 +43,9 @@ export class Client {
   /** Gives the core's memory back. What is under way goes on. */
   close(): void {
     this.#closed = true;
+    // A call that waits for the core begins in the turn in which the core comes: it is given back after that turn.
     this.#core?.then(
-      (core) => core.free(),
+      (core) => setTimeout(() => core.free()),
       () => undefined,
     );
     this.#core = undefined;
