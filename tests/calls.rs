@@ -185,6 +185,33 @@ async fn a_refused_connection_is_known_to_have_done_nothing() {
 }
 
 #[tokio::test]
+async fn a_lost_connection_is_made_again() {
+    let whoami = |_, _| async { grpc_whole(&[encode(&WhoamiResponse::default())], 0, "").await }.boxed();
+    let server = Scripted::grpc(whoami).await;
+    let compute = server.compute();
+    compute.whoami().await.unwrap();
+    server.kill();
+    let again = Scripted::grpc_again(server.address, whoami).await;
+    // A read comes through by itself; what changes something, the caller may send again.
+    compute.whoami().await.unwrap();
+    compute.whoami().await.unwrap();
+    assert!(again.count() >= 2);
+}
+
+#[tokio::test]
+async fn all_clones_share_one_connection() {
+    let server =
+        Scripted::grpc(|_, _| async { grpc_whole(&[encode(&WhoamiResponse::default())], 0, "").await }.boxed()).await;
+    let compute = server.compute();
+    let calls = (0..50).map(|_| {
+        let compute = compute.clone();
+        async move { compute.whoami().await }
+    });
+    futures_util::future::try_join_all(calls).await.unwrap();
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
 async fn an_unanswered_call_ends_in_time() {
     let server = Scripted::grpc(|_, _| std::future::pending().boxed()).await;
     let compute = server.client().request_timeout(Duration::from_millis(100)).build().unwrap();

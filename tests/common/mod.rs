@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use boxd::transport::EncodedMessage;
@@ -41,6 +42,7 @@ pub struct Scripted {
     pub address: SocketAddr,
     /// The head of every request that came, in order.
     pub requests: Arc<Mutex<Vec<(String, HeaderMap)>>>,
+    accepted: Arc<AtomicUsize>,
     connections: tokio::task::JoinHandle<()>,
 }
 
@@ -65,15 +67,38 @@ impl Scripted {
     where
         F: Fn(usize, Request<Incoming>) -> BoxFuture<'static, Response<Body>> + Send + Sync + 'static,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), http2, script)
+    }
+
+    /// As [`Scripted::grpc`], on the port that another one had.
+    pub async fn grpc_again<F>(address: SocketAddr, script: F) -> Self
+    where
+        F: Fn(usize, Request<Incoming>) -> BoxFuture<'static, Response<Body>> + Send + Sync + 'static,
+    {
+        loop {
+            // Until the one before has let go of it.
+            if let Ok(listener) = TcpListener::bind(address).await {
+                return Self::on(listener, true, script);
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn on<F>(listener: TcpListener, http2: bool, script: F) -> Self
+    where
+        F: Fn(usize, Request<Incoming>) -> BoxFuture<'static, Response<Body>> + Send + Sync + 'static,
+    {
         let address = listener.local_addr().unwrap();
         let requests: Arc<Mutex<Vec<(String, HeaderMap)>>> = Arc::default();
+        let accepted: Arc<AtomicUsize> = Arc::default();
+        let counted = accepted.clone();
         let (seen, script) = (requests.clone(), Arc::new(script));
         let connections = tokio::spawn(async move {
             // Dropped with this task, and every connection with it.
             let mut connections = JoinSet::new();
             loop {
                 let (socket, _) = listener.accept().await.unwrap();
+                counted.fetch_add(1, Ordering::Relaxed);
                 let (seen, script) = (seen.clone(), script.clone());
                 let service = service_fn(move |request: Request<Incoming>| {
                     let number = {
@@ -89,11 +114,12 @@ impl Scripted {
                     let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
                     connections.spawn(server.serve_connection(io, service));
                 } else {
-                    connections.spawn(hyper::server::conn::http1::Builder::new().serve_connection(io, service));
+                    connections
+                        .spawn(hyper::server::conn::http1::Builder::new().serve_connection(io, service));
                 }
             }
         });
-        Self { address, requests, connections }
+        Self { address, requests, accepted, connections }
     }
 
     pub fn url(&self) -> String {
@@ -102,6 +128,11 @@ impl Scripted {
 
     pub fn count(&self) -> usize {
         self.requests.lock().unwrap().len()
+    }
+
+    /// How many connections were made.
+    pub fn connections(&self) -> usize {
+        self.accepted.load(Ordering::Relaxed)
     }
 
     /// Cuts every connection and stops listening, as a process that is killed does.
