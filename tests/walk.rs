@@ -1,5 +1,6 @@
 //! The one walk, natively: over gRPC, and over gRPC-web through an HTTP/1.1 client. `tests/browser` takes it in a
 //! browser.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod common;
 #[path = "common/walk.rs"]

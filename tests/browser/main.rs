@@ -3,6 +3,7 @@
 //! Needs two servers, named when this is compiled, since a page has no environment: a cluster by `BOXD_TEST_API_URL`,
 //! `BOXD_TEST_EXCHANGE_URL` and `BOXD_TEST_API_KEY`, and `scripted.mjs` by `BOXD_TEST_SCRIPTED_URL`.
 #![cfg(browser)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
 mod faults;
 mod scripted;
