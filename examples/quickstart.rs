@@ -76,7 +76,12 @@ async fn use_box(compute: &Compute, b: &BoxHandle) -> Outcome {
         .await?;
     step(
         "exec",
-        &format!("stdout {:?}, stderr {:?}, exit code {}", result.stdout_text(), result.stderr_text(), result.exit_code),
+        &format!(
+            "stdout {:?}, stderr {:?}, exit code {}",
+            result.stdout_text(),
+            result.stderr_text(),
+            result.exit_code
+        ),
     );
 
     let mut process = b.exec_shell("for i in 1 2 3; do echo line $i; sleep 0.1; done").stream().await?;

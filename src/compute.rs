@@ -293,7 +293,7 @@ impl ComputeBuilder {
     /// TLS when the crate was built without.
     pub fn build(self) -> Result<Compute> {
         let resolved = self.settings.resolve(environment)?;
-        let transport = DefaultTransport::connect(ChannelSettings {
+        let transport = DefaultTransport::connect(&ChannelSettings {
             endpoint: resolved.api.clone(),
             connect_timeout: self.connect_timeout,
             keepalive: self.keepalive,

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use futures_core::future::BoxFuture;
 use futures_util::FutureExt;
 use futures_util::future::{Shared, WeakShared};
-use serde::{Deserialize, Serialize};
 
 use crate::config::Secret;
 use crate::error::{Error, Result};
@@ -162,18 +161,6 @@ struct Exchange {
     key: String,
 }
 
-#[derive(Serialize)]
-struct Request<'a> {
-    api_key: &'a str,
-}
-
-#[derive(Deserialize)]
-struct Answer {
-    token: String,
-    #[serde(default)]
-    expires_at: i64,
-}
-
 impl Exchange {
     /// Posts the key; waits out one `Retry-After`, then gives up.
     async fn run(self: Arc<Self>) -> Result<Token, Failure> {
@@ -187,14 +174,15 @@ impl Exchange {
     }
 
     async fn post(&self) -> Result<Token, Failure> {
-        let body = serde_json::to_vec(&Request { api_key: &self.key })
-            .map_err(|error| Failure::new(Code::Internal, error.to_string()))?;
+        // Of what JSON escapes, a key can hold these two (see `Settings::resolve`).
+        let key = self.key.replace('\\', r"\\").replace('"', r#"\""#);
+        let body = format!(r#"{{"api_key":"{key}"}}"#).into_bytes();
         let answer = rt::timeout(EXCHANGE_TIMEOUT, rt::post_json(&self.url, body))
             .await
             .ok_or_else(|| Failure::new(Code::DeadlineExceeded, "no answer within 10 seconds"))?
             .map_err(|reason| Failure::new(Code::Unavailable, reason))?;
         match answer.status {
-            200 => self.token(&answer.body),
+            200 => token(&answer.body),
             401 | 403 => Err(Failure::new(
                 Code::Unauthenticated,
                 "the API key was refused: it is wrong, expired or deleted",
@@ -215,20 +203,20 @@ impl Exchange {
             )),
         }
     }
+}
 
-    fn token(&self, body: &[u8]) -> Result<Token, Failure> {
-        // The reader's own message could quote the token.
-        let answer: Answer = serde_json::from_slice(body).map_err(|_| {
-            Failure::new(
-                Code::Unknown,
-                "the answer is not a token in JSON (is this the address of a token exchange?)",
-            )
-        })?;
-        if answer.token.is_empty() || !answer.token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(Failure::new(Code::Unknown, "the answer's token is empty or holds white space"));
-        }
-        Ok(Token { bearer: bearer(&answer.token), expires_at: answer.expires_at })
+/// Reads the exchange's answer.
+fn token(body: &[u8]) -> Result<Token, Failure> {
+    let (token, expires_at) = rt::token_and_end(body).ok_or_else(|| {
+        Failure::new(
+            Code::Unknown,
+            "the answer is not a token in JSON (is this the address of a token exchange?)",
+        )
+    })?;
+    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Failure::new(Code::Unknown, "the answer's token is empty or holds white space"));
     }
+    Ok(Token { bearer: bearer(&token), expires_at })
 }
 
 /// Reads `Retry-After`: seconds, or an HTTP date.

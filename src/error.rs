@@ -137,6 +137,10 @@ impl Error {
     }
 
     pub(crate) fn because(self, source: impl StdError + Send + Sync + 'static) -> Self {
+        // Not in a page, where each type of source would weigh a few kilobytes, and none can be seen.
+        if cfg!(browser) {
+            return self;
+        }
         self.amend(|inner| inner.source = Some(Box::new(source)))
     }
 

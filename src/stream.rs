@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_core::Stream;
 use futures_core::future::BoxFuture;
 use futures_util::FutureExt;
@@ -19,6 +20,36 @@ use crate::transport::{Code, Event, MessageStream, Status};
 
 /// A call's answers. Dropping it cancels the call at the server.
 pub(crate) struct Answers<Res> {
+    encoded: EncodedAnswers,
+    messages: PhantomData<fn() -> Res>,
+}
+
+impl<Res> Answers<Res> {
+    pub(crate) fn new(encoded: EncodedAnswers) -> Self {
+        Self { encoded, messages: PhantomData }
+    }
+
+    /// Sends the call on its way, without waiting for the server.
+    pub(crate) async fn start(&mut self) -> Result<()> {
+        self.encoded.start().await
+    }
+}
+
+impl<Res: Message + Default> Stream for Answers<Res> {
+    type Item = Result<Res>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let message = ready!(self.encoded.poll_message(cx));
+        let decoded = message.map(|message| decode(message?));
+        if matches!(decoded, Some(Err(_))) {
+            self.encoded.end();
+        }
+        Poll::Ready(decoded)
+    }
+}
+
+/// Answers before they are decoded: not generic, so that this is compiled once.
+pub(crate) struct EncodedAnswers {
     phase: Phase,
     repeatable: bool,
     total: Option<Clock>,
@@ -29,7 +60,6 @@ pub(crate) struct Answers<Res> {
     idle_clock: Option<Clock>,
     /// What came while the call was started.
     early: Option<Event>,
-    messages: PhantomData<fn() -> Res>,
 }
 
 enum Phase {
@@ -38,7 +68,7 @@ enum Phase {
     Ended,
 }
 
-impl<Res> Answers<Res> {
+impl EncodedAnswers {
     pub(crate) fn new(
         opening: BoxFuture<'static, Result<MessageStream>>,
         repeatable: bool,
@@ -54,23 +84,20 @@ impl<Res> Answers<Res> {
             idle,
             idle_clock: None,
             early: None,
-            messages: PhantomData,
         }
     }
 
-    /// Sends the call on its way, without waiting for the server.
-    pub(crate) async fn start(&mut self) -> Result<()> {
+    async fn start(&mut self) -> Result<()> {
         poll_fn(|cx| match self.poll_event(cx) {
             Poll::Ready(Some(Ok(event))) => {
                 self.early = Some(event);
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Some(Err(error))) => Poll::Ready(Err(error)),
-            Poll::Ready(None) => Poll::Ready(Ok(())),
             Poll::Pending if matches!(self.phase, Phase::Opening(_)) => {
                 Poll::Ready(Err(ready!(self.poll_clocks(cx))))
             }
-            Poll::Pending => Poll::Ready(Ok(())),
+            Poll::Ready(None) | Poll::Pending => Poll::Ready(Ok(())),
         })
         .await
     }
@@ -121,37 +148,34 @@ impl<Res> Answers<Res> {
         };
         Poll::Ready(Error::from_status(status, self.repeatable))
     }
-}
 
-impl<Res: Message + Default> Stream for Answers<Res> {
-    type Item = Result<Res>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
-        let item = loop {
-            match this.poll_event(cx) {
-                Poll::Ready(Some(Ok(Event::Opened(_)))) => this.alive(),
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        let end = loop {
+            match self.poll_event(cx) {
+                Poll::Ready(Some(Ok(Event::Opened(_)))) => self.alive(),
                 Poll::Ready(Some(Ok(Event::Message(message)))) => {
-                    this.alive();
-                    break Some(decode(message));
+                    self.alive();
+                    return Poll::Ready(Some(Ok(message)));
                 }
                 Poll::Ready(Some(Err(error))) => break Some(Err(error)),
                 Poll::Ready(None) => break None,
-                Poll::Pending => break Some(Err(ready!(this.poll_clocks(cx)))),
+                Poll::Pending => break Some(Err(ready!(self.poll_clocks(cx)))),
             }
         };
-        if !matches!(item, Some(Ok(_))) {
-            // Dropping the transport's stream is what cancels the call.
-            this.phase = Phase::Ended;
-            (this.total, this.open, this.idle_clock) = (None, None, None);
-        }
-        Poll::Ready(item)
+        self.end();
+        Poll::Ready(end)
+    }
+
+    /// Dropping the transport's stream is what cancels the call.
+    fn end(&mut self) {
+        self.phase = Phase::Ended;
+        (self.total, self.open, self.idle_clock) = (None, None, None);
     }
 }
 
 impl<Res> fmt::Debug for Answers<Res> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let phase = match self.phase {
+        let phase = match self.encoded.phase {
             Phase::Opening(_) => "opening",
             Phase::Open(_) => "open",
             Phase::Ended => "ended",

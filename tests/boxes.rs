@@ -1,5 +1,8 @@
 //! The life of real boxes: made, found, stopped in their tracks, booted again, forked, destroyed; their log.
 
+// What a test expects, it may insist on.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod common;
 
 use std::time::{Duration, Instant};
@@ -141,7 +144,8 @@ async fn the_log_is_the_main_process_and_can_be_followed() {
             b.exec_shell(format!("echo {say} > /tmp/fifo")).await.unwrap();
         }
         while !seen.ends_with(wanted) {
-            let chunk = tokio::time::timeout(Duration::from_secs(10), log.try_next()).await.expect("more log");
+            let chunk =
+                tokio::time::timeout(Duration::from_secs(10), log.try_next()).await.expect("more log");
             seen.push_str(&String::from_utf8_lossy(&chunk.unwrap().expect("not the end")));
         }
     }

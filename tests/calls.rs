@@ -1,5 +1,8 @@
 //! What becomes of a call when the server or the way to it misbehaves: a scripted server, the real transport.
 
+// What a test expects, it may insist on.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod common;
 
 use std::time::{Duration, Instant};
@@ -41,7 +44,7 @@ where
                 status: "running".into(),
                 ..GetVmResponse::default()
             };
-            return async move { grpc_whole(&[encode(&vm)], 0, "").await }.boxed();
+            return async move { grpc_whole(&[encode(&vm)], 0, "") }.boxed();
         }
         script(&name, request.into_body())
     })
@@ -57,11 +60,13 @@ fn out(data: &'static str, exit_code: i32) -> EncodedMessage {
 #[tokio::test]
 async fn a_call_carries_one_credential_and_the_sdk_version() {
     let server =
-        Scripted::grpc(|_, _| async { grpc_whole(&[encode(&WhoamiResponse::default())], 0, "").await }.boxed()).await;
+        Scripted::grpc(|_, _| async { grpc_whole(&[encode(&WhoamiResponse::default())], 0, "") }.boxed())
+            .await;
     server.compute().whoami().await.unwrap();
     let (path, headers) = server.requests.lock().unwrap()[0].clone();
     assert_eq!(path, "/boxd.api.v1.BoxdApi/Whoami");
-    let values = |name: &str| headers.get_all(name).iter().map(|v| v.to_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let values =
+        |name: &str| headers.get_all(name).iter().map(|v| v.to_str().unwrap().to_owned()).collect::<Vec<_>>();
     assert_eq!(values("authorization"), ["Bearer canary-token"]);
     assert_eq!(values("x-boxd-rust-sdk-version"), [env!("CARGO_PKG_VERSION")]);
     assert!(values("user-agent")[0].starts_with(concat!("boxd-rust/", env!("CARGO_PKG_VERSION"))));
@@ -77,7 +82,7 @@ async fn each_status_is_its_class() {
             // The id asked for is the status wanted.
             let wanted: boxd::wire::GetVmRequest = prost::Message::decode(body.slice(5..)).unwrap();
             let code = wanted.vm_id.parse().unwrap();
-            grpc_whole(&[], code, "the server%27s words").await
+            grpc_whole(&[], code, "the server%27s words")
         }
         .boxed()
     })
@@ -118,14 +123,16 @@ async fn http_answers_become_classes() {
         (503, ErrorKind::Connection),
         (504, ErrorKind::Connection),
     ] {
-        let server = Scripted::grpc(move |_, _| async move { http_answer(status, &[], "<html>") }.boxed()).await;
+        let server =
+            Scripted::grpc(move |_, _| async move { http_answer(status, &[], "<html>") }.boxed()).await;
         let compute = server.client().retries(0, Duration::ZERO).build().unwrap();
         let error = compute.whoami().await.unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
         assert!(error.message().contains(&status.to_string()), "{error}");
     }
     let server =
-        Scripted::grpc(|_, _| async { http_answer(200, &[("content-type", "text/html")], "hi") }.boxed()).await;
+        Scripted::grpc(|_, _| async { http_answer(200, &[("content-type", "text/html")], "hi") }.boxed())
+            .await;
     let error = server.compute().whoami().await.unwrap_err();
     assert!(error.message().contains("text/html"), "{error}");
 }
@@ -135,9 +142,9 @@ async fn reads_are_repeated_and_writes_are_not() {
     let server = Scripted::grpc(|number, _| {
         async move {
             if number < 2 {
-                grpc_whole(&[], 14, "busy").await
+                grpc_whole(&[], 14, "busy")
             } else {
-                grpc_whole(&[encode(&ListVmsResponse::default())], 0, "").await
+                grpc_whole(&[encode(&ListVmsResponse::default())], 0, "")
             }
         }
         .boxed()
@@ -147,10 +154,13 @@ async fn reads_are_repeated_and_writes_are_not() {
     assert_eq!(compute.boxes().list().await.unwrap().len(), 0);
     assert_eq!(server.count(), 3);
 
-    let server = Scripted::grpc(|_, _| async { grpc_whole(&[], 14, "busy").await }.boxed()).await;
+    let server = Scripted::grpc(|_, _| async { grpc_whole(&[], 14, "busy") }.boxed()).await;
     let compute = server.client().retries(5, Duration::from_millis(1)).build().unwrap();
     let error = compute.boxes().create("web").await.unwrap_err();
-    assert_eq!((error.kind(), error.outcome_unknown(), error.retryable()), (ErrorKind::Connection, true, false));
+    assert_eq!(
+        (error.kind(), error.outcome_unknown(), error.retryable()),
+        (ErrorKind::Connection, true, false)
+    );
     assert!(error.to_string().contains("\"web\"") && error.to_string().contains("carried out"), "{error}");
     assert_eq!(server.count(), 1);
 }
@@ -186,7 +196,7 @@ async fn a_refused_connection_is_known_to_have_done_nothing() {
 
 #[tokio::test]
 async fn a_lost_connection_is_made_again() {
-    let whoami = |_, _| async { grpc_whole(&[encode(&WhoamiResponse::default())], 0, "").await }.boxed();
+    let whoami = |_, _| async { grpc_whole(&[encode(&WhoamiResponse::default())], 0, "") }.boxed();
     let server = Scripted::grpc(whoami).await;
     let compute = server.compute();
     compute.whoami().await.unwrap();
@@ -201,7 +211,8 @@ async fn a_lost_connection_is_made_again() {
 #[tokio::test]
 async fn all_clones_share_one_connection() {
     let server =
-        Scripted::grpc(|_, _| async { grpc_whole(&[encode(&WhoamiResponse::default())], 0, "").await }.boxed()).await;
+        Scripted::grpc(|_, _| async { grpc_whole(&[encode(&WhoamiResponse::default())], 0, "") }.boxed())
+            .await;
     let compute = server.compute();
     let calls = (0..50).map(|_| {
         let compute = compute.clone();
@@ -223,14 +234,14 @@ async fn an_unanswered_call_ends_in_time() {
 
 #[tokio::test]
 async fn a_body_that_never_comes_ends_in_time() {
-    let (hold, held) = oneshot::channel::<()>();
-    let held = held.shared();
+    let (hold, release) = oneshot::channel::<()>();
+    let release = release.shared();
     let server = Scripted::grpc(move |_, _| {
-        let held = held.clone();
+        let release = release.clone();
         async move {
             let (sender, response) = grpc_answer();
             tokio::spawn(async move {
-                let _ = held.await;
+                let _ = release.await;
                 drop(sender);
             });
             response
@@ -252,15 +263,15 @@ async fn silent_streams_end_by_their_clocks() {
     let error = b.stream_logs().follow(true).next().await.unwrap().unwrap_err();
     assert!(error.kind() == ErrorKind::Timeout && error.message().contains("open_timeout"), "{error}");
 
-    let (hold, held) = oneshot::channel::<()>();
-    let held = held.shared();
+    let (hold, release) = oneshot::channel::<()>();
+    let release = release.shared();
     let (server, b) = with_box(move |_, _| {
-        let held = held.clone();
+        let release = release.clone();
         async move {
             let (sender, response) = grpc_answer();
             tokio::spawn(async move {
                 sender.send(message(&encode(&LogChunk { data: "one".into() }))).await.unwrap();
-                let _ = held.await;
+                let _ = release.await;
             });
             response
         }
@@ -349,7 +360,7 @@ async fn a_short_download_is_an_error_and_leaves_nothing() {
     let (_server, b) = with_box(|_, _| {
         async {
             let chunk = DownloadFileChunk { total_size: 10, data: "short".into() };
-            grpc_whole(&[encode(&chunk)], 0, "").await
+            grpc_whole(&[encode(&chunk)], 0, "")
         }
         .boxed()
     })
@@ -372,14 +383,15 @@ async fn an_older_server_is_served_by_whole_messages() {
             match name.as_str() {
                 "UploadFile" => {
                     let request = body.collect().await.unwrap().to_bytes();
-                    let request: boxd::wire::UploadFileRequest = prost::Message::decode(request.slice(5..)).unwrap();
+                    let request: boxd::wire::UploadFileRequest =
+                        prost::Message::decode(request.slice(5..)).unwrap();
                     let answer = UploadFileResponse { bytes_written: request.data.len() as u64 };
-                    grpc_whole(&[encode(&answer)], 0, "").await
+                    grpc_whole(&[encode(&answer)], 0, "")
                 }
                 "DownloadFile" => {
-                    grpc_whole(&[encode(&DownloadFileResponse { data: "content".into() })], 0, "").await
+                    grpc_whole(&[encode(&DownloadFileResponse { data: "content".into() })], 0, "")
                 }
-                other => grpc_whole(&[], 12, other).await,
+                other => grpc_whole(&[], 12, other),
             }
         }
         .boxed()
@@ -391,7 +403,8 @@ async fn an_older_server_is_served_by_whole_messages() {
     assert_eq!(b.write_file(content, "/x").await.unwrap(), 3 << 20);
     assert_eq!(b.read_file("/x").await.unwrap(), "content");
     assert_eq!(b.read_file("/x").await.unwrap(), "content");
-    let asked = |name: &str| server.requests.lock().unwrap().iter().filter(|(path, _)| path.ends_with(name)).count();
+    let asked =
+        |name: &str| server.requests.lock().unwrap().iter().filter(|(path, _)| path.ends_with(name)).count();
     assert_eq!((asked("UploadFileStream"), asked("UploadFile")), (1, 2), "what is missing is asked for once");
     assert_eq!((asked("DownloadFileStream"), asked("DownloadFile")), (1, 2));
 }
@@ -402,12 +415,14 @@ async fn content_that_is_not_what_was_announced_cancels_the_upload() {
         async move {
             // Whatever arrives is not whole; the client leaves before the end.
             let _ = body.collect().await;
-            grpc_whole(&[], 3, "short").await
+            grpc_whole(&[], 3, "short")
         }
         .boxed()
     })
     .await;
-    for (have, announced, says) in [(5_usize, 6_u64, "ended after 5 of 6 bytes"), (6, 5, "longer than the 5 bytes")] {
+    for (have, announced, says) in
+        [(5_usize, 6_u64, "ended after 5 of 6 bytes"), (6, 5, "longer than the 5 bytes")]
+    {
         let reader = std::io::Cursor::new(vec![0_u8; have]);
         let error = b.write_file(Content::reader(reader, announced), "/x").await.unwrap_err();
         assert!(error.message().contains(says), "{error}");
@@ -420,7 +435,7 @@ async fn a_write_that_the_box_confirms_in_part_is_an_error() {
         async move {
             let sent = body.collect().await.unwrap().to_bytes();
             assert!(prost::Message::encoded_len(&UploadFileChunk::default()) < sent.len());
-            grpc_whole(&[encode(&UploadFileResponse { bytes_written: 3 })], 0, "").await
+            grpc_whole(&[encode(&UploadFileResponse { bytes_written: 3 })], 0, "")
         }
         .boxed()
     })
@@ -445,7 +460,7 @@ async fn bad_arguments_never_reach_the_network() {
 
 #[tokio::test]
 async fn an_oversized_message_is_refused_before_it_is_sent() {
-    let (server, b) = with_box(|_, _| async { grpc_whole(&[], 12, "").await }.boxed()).await;
+    let (server, b) = with_box(|_, _| async { grpc_whole(&[], 12, "") }.boxed()).await;
     let id = b.id().to_owned();
     let small = server.client().message_limit(1024).build().unwrap();
     let b = small.boxes().get(&id).await.unwrap();
@@ -464,7 +479,7 @@ fn a_call_outside_a_runtime_is_an_error_not_a_panic() {
 
 #[tokio::test]
 async fn secrets_show_nowhere() {
-    let server = Scripted::grpc(|_, _| async { grpc_whole(&[], 16, "who").await }.boxed()).await;
+    let server = Scripted::grpc(|_, _| async { grpc_whole(&[], 16, "who") }.boxed()).await;
     let compute = server.compute();
     let error = compute.whoami().await.unwrap_err();
     let shown = format!("{compute:?} {error} {error:?} {:?}", error.status());

@@ -1,5 +1,8 @@
 //! The token exchange, over real sockets: a scripted exchange, and an API that shows which token it was given.
 
+// What a test expects, it may insist on.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod common;
 
 use std::sync::Arc;
@@ -28,7 +31,7 @@ async fn api() -> Scripted {
         let bearer = request.headers()["authorization"].to_str().unwrap().to_owned();
         async move {
             let me = WhoamiResponse { user_id: bearer, ..WhoamiResponse::default() };
-            grpc_whole(&[EncodedMessage::encode(&me)], 0, "").await
+            grpc_whole(&[EncodedMessage::encode(&me)], 0, "")
         }
         .boxed()
     })
@@ -155,7 +158,9 @@ async fn a_refused_key_is_final() {
 async fn a_rate_limit_is_waited_out_once() {
     let api = api().await;
     let exchange = Scripted::http(|number, _| {
-        async move { if number == 0 { http_answer(429, &[("retry-after", "1")], "") } else { token("eyJ", 3600) } }
+        async move {
+                if number == 0 { http_answer(429, &[("retry-after", "1")], "") } else { token("eyJ", 3600) }
+            }
             .boxed()
     })
     .await;
@@ -173,7 +178,10 @@ async fn a_rate_limit_is_waited_out_once() {
     .await;
     let error = compute(&api, &exchange).whoami().await.unwrap_err();
     assert_eq!((error.kind(), tries.load(Ordering::Relaxed)), (ErrorKind::QuotaExceeded, 2), "{error}");
-    assert!(error.retryable() && error.retry_after().is_some_and(|wait| wait <= Duration::from_secs(1)), "{error}");
+    assert!(
+        error.retryable() && error.retry_after().is_some_and(|wait| wait <= Duration::from_secs(1)),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -187,7 +195,8 @@ async fn an_exchange_that_is_not_one_says_so() {
         ((302, ""), ErrorKind::Internal),
         ((500, ""), ErrorKind::Connection),
     ] {
-        let exchange = Scripted::http(move |_, _| async move { http_answer(answer.0, &[], answer.1) }.boxed()).await;
+        let exchange =
+            Scripted::http(move |_, _| async move { http_answer(answer.0, &[], answer.1) }.boxed()).await;
         let error = compute(&api, &exchange).whoami().await.unwrap_err();
         assert_eq!(error.kind(), kind, "{answer:?}: {error}");
         assert!(error.to_string().contains("token exchange at http://"), "{error}");
@@ -198,8 +207,12 @@ async fn an_exchange_that_is_not_one_says_so() {
 async fn a_direct_token_is_used_as_it_is() {
     let api = api().await;
     let exchange = Scripted::http(|_, _| async { unreachable!() }.boxed()).await;
-    let compute =
-        Compute::builder().token("eyJ.direct").api_url(api.url()).exchange_url(exchange.url()).build().unwrap();
+    let compute = Compute::builder()
+        .token("eyJ.direct")
+        .api_url(api.url())
+        .exchange_url(exchange.url())
+        .build()
+        .unwrap();
     assert_eq!(compute.whoami().await.unwrap().user_id, "Bearer eyJ.direct");
     assert_eq!(exchange.count(), 0);
 }

@@ -1,5 +1,14 @@
 //! Commands in real boxes: everything that quoting, pipes, terminals and signals can do to a caller.
 
+// What a test expects, it may insist on.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss
+)]
+
 mod common;
 
 use std::time::{Duration, Instant};
@@ -28,7 +37,24 @@ async fn until(b: &BoxHandle, line: &str) {
 #[tokio::test]
 async fn arguments_arrive_as_they_are() {
     let (_cluster, _, b) = ready_box().await;
-    let words = ["", " ", "a b", "it's", "\"", "$HOME", "`id`", "$(id)", "a\nb", "\\", "*", "~", "é€🦀", "-n", "a=b", "'"];
+    let words = [
+        "",
+        " ",
+        "a b",
+        "it's",
+        "\"",
+        "$HOME",
+        "`id`",
+        "$(id)",
+        "a\nb",
+        "\\",
+        "*",
+        "~",
+        "é€🦀",
+        "-n",
+        "a=b",
+        "'",
+    ];
     for word in words {
         let result = b.exec(["printf", "%s|", word]).await.unwrap();
         assert_eq!(result.stdout_text(), format!("{word}|"));
@@ -134,7 +160,7 @@ async fn writing_to_a_command_that_has_ended_is_a_broken_pipe() {
     let mut stdin = process.take_stdin().unwrap();
     assert_eq!(process.wait().await.unwrap(), 0);
     let error = loop {
-        if let Err(error) = stdin.write_all(&[0; 65536]).await {
+        if let Err(error) = stdin.write_all(&vec![0; 65536]).await {
             break error;
         }
     };
@@ -150,7 +176,8 @@ async fn outputs_are_apart_and_one_need_not_be_read() {
     assert_eq!(out.concat(), b"out\n");
     let stderr = process.take_stderr().unwrap();
     let skipped = stderr.skipped();
-    let kept: usize = stderr.map_ok(|chunk| chunk.len()).try_fold(0, |sum, n| async move { Ok(sum + n) }).await.unwrap();
+    let kept: usize =
+        stderr.map_ok(|chunk| chunk.len()).try_fold(0, |sum, n| async move { Ok(sum + n) }).await.unwrap();
     assert_eq!(skipped as usize + kept, 20_000_003);
     assert!(kept <= 1 << 20, "{kept}");
     assert_eq!(process.wait().await.unwrap(), 0);
@@ -161,8 +188,10 @@ async fn both_outputs_can_be_read_at_once() {
     let (_cluster, _, b) = ready_box().await;
     let line = "head -c 9000000 /dev/zero >&2 & head -c 7000000 /dev/zero; wait";
     let mut process = b.exec_shell(line).stream().await.unwrap();
-    let count = |output: boxd::ExecOutput| output.try_fold(0, |sum, chunk| async move { Ok(sum + chunk.len()) });
-    let (out, err) = tokio::join!(count(process.take_stdout().unwrap()), count(process.take_stderr().unwrap()));
+    let count =
+        |output: boxd::ExecOutput| output.try_fold(0, |sum, chunk| async move { Ok(sum + chunk.len()) });
+    let (out, err) =
+        tokio::join!(count(process.take_stdout().unwrap()), count(process.take_stderr().unwrap()));
     assert_eq!((out.unwrap(), err.unwrap()), (7_000_000, 9_000_000));
     assert_eq!(process.wait().await.unwrap(), 0);
 }
@@ -265,7 +294,8 @@ async fn a_terminal_and_given_input_exclude_each_other() {
 #[tokio::test]
 async fn collected_output_is_bounded_and_says_what_it_cut() {
     let (_cluster, _, b) = ready_box().await;
-    let result = b.exec_shell("printf begin; head -c 5000000 /dev/zero; printf end").output_limit(1000).await.unwrap();
+    let result =
+        b.exec_shell("printf begin; head -c 5000000 /dev/zero; printf end").output_limit(1000).await.unwrap();
     let cut = result.stdout_cut.unwrap();
     assert_eq!((result.stdout.len(), cut.at, cut.bytes), (1000, 500, 4_999_008));
     assert!(result.stdout.starts_with(b"begin") && result.stdout.ends_with(b"end"));

@@ -2,6 +2,9 @@
 //!
 //! A test program of its own, since it looks at the memory of the whole process: the client's and the cluster's.
 
+// What a test expects, it may insist on.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod common;
 
 use std::time::Duration;

@@ -5,17 +5,19 @@ use std::future::IntoFuture;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_core::future::BoxFuture;
+use futures_util::FutureExt;
 use prost::Message;
 
 use super::exec::quote::Command;
 use super::exec::{Exec, Target};
 use super::files::{Content, ReadFile, WriteFile};
 use super::{BoxInfo, BoxStatus, LogStream, RestartPolicy};
-use crate::client::Client;
+use crate::client::{Client, decode};
 use crate::error::{Error, Result};
 use crate::rt;
-use crate::transport::{Code, Method};
+use crate::transport::{Code, EncodedMessage, Method};
 use crate::wire::{self, methods};
 
 /// How long [`BoxHandle::wait_until_ready`] waits, and how often it looks.
@@ -250,21 +252,39 @@ impl BoxHandle {
     }
 
     /// A call that leads to another state.
-    async fn change<Req, Res>(
+    fn change<Req, Res>(
         &self,
-        verb: &str,
+        verb: &'static str,
         method: Method<Req, Res>,
         request: &Req,
         leads_to: BoxStatus,
-    ) -> Result<Res>
+    ) -> impl Future<Output = Result<Res>> + Send + use<Req, Res>
     where
         Req: Message,
         Res: Message + Default,
     {
-        let done = self.client.unary(method, request).await;
-        let done = done.map_err(|error| error.doing(|| format!("{verb} box {}", self.target())))?;
-        self.shared.info.write().unwrap_or_else(PoisonError::into_inner).status = leads_to;
-        Ok(done)
+        let message = EncodedMessage::encode(request);
+        let reply = self.exchange(verb, method.path(), method.repeatable(), message, leads_to);
+        reply.map(|reply| decode(reply?))
+    }
+
+    /// Not generic, as [`Client::exchange`].
+    fn exchange(
+        &self,
+        verb: &'static str,
+        path: &'static str,
+        repeatable: bool,
+        message: EncodedMessage,
+        leads_to: BoxStatus,
+    ) -> BoxFuture<'static, Result<Bytes>> {
+        let handle = self.clone();
+        Box::pin(async move {
+            let limit = handle.client.request_timeout();
+            let done = handle.client.exchange(path, repeatable, message, limit).await;
+            let done = done.map_err(|error| error.doing(|| format!("{verb} box {}", handle.target())))?;
+            handle.shared.info.write().unwrap_or_else(PoisonError::into_inner).status = leads_to;
+            Ok(done)
+        })
     }
 }
 

@@ -35,6 +35,17 @@ pub(crate) async fn post_json(url: &str, body: Vec<u8>) -> Result<HttpAnswer, St
     })
 }
 
+/// The token and when it ends, from the JSON answer of an exchange; `None` where it is none.
+pub(crate) fn token_and_end(json: &[u8]) -> Option<(String, i64)> {
+    #[derive(serde::Deserialize)]
+    struct Answer {
+        token: String,
+        #[serde(default)]
+        expires_at: i64,
+    }
+    serde_json::from_slice(json).ok().map(|Answer { token, expires_at }| (token, expires_at))
+}
+
 /// An error with its causes, the first of which says little by itself.
 fn sentence(error: &(dyn StdError + 'static)) -> String {
     let mut text = error.to_string();

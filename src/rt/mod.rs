@@ -1,4 +1,4 @@
-//! What differs per platform besides the transport: time, chance, and one HTTP POST. Nothing else asks for the target.
+//! What differs per platform besides the transport: time, chance, one HTTP POST, and JSON. Nothing else asks for the target.
 
 #[cfg(browser)]
 mod browser;
@@ -15,10 +15,10 @@ use futures_util::future::{Either, select};
 
 #[cfg(browser)]
 pub(crate) use self::browser::{
-    Failure, Instant, check, parse_http_date, post, post_json, random, sleep, unix_now,
+    Failure, Instant, check, parse_http_date, post, post_json, random, sleep, token_and_end, unix_now,
 };
 #[cfg(not(browser))]
-pub(crate) use self::http::{Connector, client, post_json};
+pub(crate) use self::http::{Connector, client, post_json, token_and_end};
 #[cfg(not(browser))]
 pub(crate) use self::native::{Instant, USER_AGENT, check, parse_http_date, random, sleep, unix_now};
 

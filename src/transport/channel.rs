@@ -30,7 +30,7 @@ pub struct NativeTransport {
 }
 
 impl NativeTransport {
-    pub(crate) fn connect(settings: ChannelSettings) -> Result<Self> {
+    pub(crate) fn connect(settings: &ChannelSettings) -> Result<Self> {
         let url = settings.endpoint.to_string();
         let invalid = |error: &dyn std::fmt::Display| {
             Error::invalid_argument("api_url", format!("{url:?} is not an address: {error}"))

@@ -124,8 +124,8 @@ where
     S::Error: Into<BoxError>,
 {
     let request = request(call, body)?;
-    poll_fn(|cx| service.poll_ready(cx)).await.map_err(|error| status_of(error.into()).not_sent())?;
-    let response = service.call(request).await.map_err(|error| status_of(error.into()))?;
+    poll_fn(|cx| service.poll_ready(cx)).await.map_err(|error| status_of(error).not_sent())?;
+    let response = service.call(request).await.map_err(status_of)?;
     GrpcAnswers::new(response, limit)
 }
 
@@ -185,7 +185,8 @@ impl<B> GrpcAnswers<B> {
                 .with_metadata(metadata(&head.headers))
             }));
         }
-        let content_type = head.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+        let content_type =
+            head.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
         if !content_type.starts_with(b"application/grpc") {
             let content_type = String::from_utf8_lossy(content_type);
             let text =
@@ -232,7 +233,7 @@ where
                         }
                     }
                 },
-                Some(Err(error)) => return Poll::Ready(Err(status_of(error.into()))),
+                Some(Err(error)) => return Poll::Ready(Err(status_of(error))),
                 None => self.done = true,
             }
         }
@@ -277,9 +278,10 @@ fn collect(headers: &HeaderMap, wanted: impl Fn(&str) -> bool) -> Metadata {
 }
 
 /// Turns a failure of the connection into a status: whatever it is, it is not the server's verdict.
-pub(super) fn status_of(error: BoxError) -> Status {
+pub(super) fn status_of(error: impl Into<BoxError>) -> Status {
     let mut text = String::new();
     let mut found = None;
+    let error = error.into();
     let mut cause: Option<&(dyn StdError + 'static)> = Some(error.as_ref());
     while let Some(error) = cause {
         // Wrappers repeat what they wrap; each sentence once is enough.

@@ -1,5 +1,5 @@
 //! What several test programs share: a cluster, a client of it, and a server that answers as scripted.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -178,7 +178,7 @@ pub fn grpc_answer() -> (mpsc::Sender<Frame<Bytes>>, Response<Body>) {
 }
 
 /// A gRPC answer of these messages and this status.
-pub async fn grpc_whole(messages: &[EncodedMessage], status: i32, text: &str) -> Response<Body> {
+pub fn grpc_whole(messages: &[EncodedMessage], status: i32, text: &str) -> Response<Body> {
     let (sender, response) = grpc_answer();
     let frames: Vec<_> = messages.iter().map(message).chain([trailers(status, text)]).collect();
     tokio::spawn(async move {

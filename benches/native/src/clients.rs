@@ -1,5 +1,7 @@
 //! The two clients, doing the same things.
 
+use std::time::Duration;
+
 use boxd::transport::GrpcTransport;
 use boxd::{BoxHandle, Compute};
 use bytes::Bytes;
@@ -13,6 +15,7 @@ use crate::generated::boxd_api_client::BoxdApiClient;
 use crate::generated::{DownloadFileRequest, ExecChunk, UploadFileChunk, WhoamiRequest};
 
 const MIB: usize = 1024 * 1024;
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// What is compared.
 pub trait Client: Clone {
@@ -96,7 +99,10 @@ impl Client for Raw {
     const NAME: &'static str = "tonic";
 
     async fn whoami(&self) -> Outcome {
-        self.client.clone().whoami(self.request(WhoamiRequest {})).await?;
+        let mut request = self.request(WhoamiRequest {});
+        // The SDK never leaves a call without a limit; this is how tonic's users give it one.
+        request.set_timeout(LIMIT);
+        self.client.clone().whoami(request).await?;
         Ok(())
     }
 

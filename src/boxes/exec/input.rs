@@ -121,25 +121,31 @@ impl AsyncWrite for ExecStdin {
 
 impl fmt::Debug for ExecStdin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ExecStdin").field("open", &self.sender.is_some()).finish()
+        f.debug_struct("ExecStdin").field("open", &self.sender.is_some()).finish_non_exhaustive()
     }
 }
 
 /// The last window size that has not gone out yet. A newer one replaces it, so that it needs no queue.
 #[derive(Clone, Default)]
 pub(super) struct Window {
-    shared: Arc<(Mutex<Option<(u16, u16)>>, AtomicWaker)>,
+    shared: Arc<PendingSize>,
+}
+
+#[derive(Default)]
+struct PendingSize {
+    size: Mutex<Option<(u16, u16)>>,
+    waker: AtomicWaker,
 }
 
 impl Window {
     pub(super) fn set(&self, cols: u16, rows: u16) {
-        *self.shared.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((cols, rows));
-        self.shared.1.wake();
+        *self.shared.size.lock().unwrap_or_else(PoisonError::into_inner) = Some((cols, rows));
+        self.shared.waker.wake();
     }
 
     fn take(&self, cx: &Context<'_>) -> Option<(u16, u16)> {
-        self.shared.1.register(cx.waker());
-        self.shared.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.shared.waker.register(cx.waker());
+        self.shared.size.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 

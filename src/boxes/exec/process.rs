@@ -168,7 +168,10 @@ impl Drop for ExecProcess {
 impl fmt::Debug for ExecProcess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let pump = self.shared.lock();
-        f.debug_struct("ExecProcess").field("doing", &pump.doing).field("ended", &pump.end.is_some()).finish()
+        f.debug_struct("ExecProcess")
+            .field("doing", &pump.doing)
+            .field("ended", &pump.end.is_some())
+            .finish_non_exhaustive()
     }
 }
 
@@ -239,7 +242,7 @@ impl Drop for ExecOutput {
 
 impl fmt::Debug for ExecOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ExecOutput").field(&self.which).finish()
+        f.debug_tuple("ExecOutput").field(&self.which).finish_non_exhaustive()
     }
 }
 

@@ -68,12 +68,12 @@ pub(crate) fn command_line(command: &Command, env: &[(String, String)], dir: Opt
         }
         // `./` for a name that starts with a dash or that CDPATH would find elsewhere.
         let dir = if dir.starts_with('/') { dir.to_owned() } else { format!("./{dir}") };
-        line.push_str(&format!("cd {} && ", quote(&dir)));
+        line.extend(["cd ", &quote(&dir), " && "]);
     }
     for (key, value) in env {
         check_env_key(key)?;
         check_nul("env", value)?;
-        line.push_str(&format!("{key}={} ", quote(value)));
+        line.extend([key, "=", &quote(value), " "]);
     }
     match command {
         Command::Argv(words) => {
@@ -98,7 +98,7 @@ pub(crate) fn command_line(command: &Command, env: &[(String, String)], dir: Opt
             if line.is_empty() {
                 line.push_str(text);
             } else {
-                line.push_str(&format!("sh -c {}", quote(text)));
+                line.extend(["sh -c ", &quote(text)]);
             }
         }
     }
@@ -154,7 +154,7 @@ mod tests {
         let mut all = vec!["printf", "%s."];
         all.extend(words);
         let line = command_line(&argv(&all), &[], None).unwrap();
-        let expected: String = words.iter().map(|word| format!("{word}.")).collect();
+        let expected = words.map(|word| word.to_owned() + ".").concat();
         assert_eq!(String::from_utf8(run(&line).stdout).unwrap(), expected);
     }
 

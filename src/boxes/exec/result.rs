@@ -151,7 +151,7 @@ impl Capture {
     }
 
     fn finish(mut self) -> (Bytes, Option<Cut>) {
-        let cut = (self.cut > 0).then(|| Cut { at: self.head.len(), bytes: self.cut });
+        let cut = (self.cut > 0).then_some(Cut { at: self.head.len(), bytes: self.cut });
         self.head.reserve_exact(self.tail_length);
         for piece in self.tail {
             self.head.extend_from_slice(&piece);

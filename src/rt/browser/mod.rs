@@ -87,6 +87,18 @@ pub(crate) fn random() -> f64 {
     js_sys::Math::random()
 }
 
+/// The token and when it ends, from the JSON answer of an exchange; `None` where it is none.
+pub(crate) fn token_and_end(json: &[u8]) -> Option<(String, i64)> {
+    // The host reads JSON: another reader would be a tenth of what a page loads.
+    let object = js_sys::JSON::parse(std::str::from_utf8(json).ok()?).ok()?;
+    let field = |name: &str| js_sys::Reflect::get(&object, &name.into()).unwrap_or_default();
+    let end = field("expires_at");
+    let end = if end.is_undefined() { 0.0 } else { end.as_f64()? };
+    #[allow(clippy::cast_possible_truncation)]
+    let end = end as i64;
+    Some((field("token").as_string()?, end))
+}
+
 #[cfg(test)]
 mod tests {
     use wasm_bindgen_test::wasm_bindgen_test;

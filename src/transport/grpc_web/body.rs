@@ -94,13 +94,13 @@ impl Answers for WebAnswers {
                 Phase::Messages => match self.decoder.next_frame()? {
                     Some(Frame::Message(message)) => return Poll::Ready(Ok(Some(message))),
                     Some(Frame::Trailers(block)) => self.trailers(&block),
-                    None => match ready!(self.body.as_mut().poll_next(cx)).transpose()? {
-                        Some(chunk) => self.decoder.push(chunk),
-                        None => {
+                    None => {
+                        let Some(chunk) = ready!(self.body.as_mut().poll_next(cx)).transpose()? else {
                             self.phase = Phase::Over;
                             return Poll::Ready(self.cut_off().map(|()| None));
-                        }
-                    },
+                        };
+                        self.decoder.push(chunk);
+                    }
                 },
                 Phase::Closing { verdict, patience } => {
                     let more = !self.decoder.is_between_frames();

@@ -35,11 +35,11 @@ impl Fetch for Http {
         Box::pin(async move {
             let response = client.request(encode(request)?).await.map_err(|error| {
                 let not_sent = error.is_connect();
-                let status = status_of(error.into());
+                let status = status_of(error);
                 if not_sent { status.not_sent() } else { status }
             })?;
             let (head, body) = response.into_parts();
-            let body = body.into_data_stream().map_err(|error| status_of(error.into())).boxed();
+            let body = body.into_data_stream().map_err(status_of).boxed();
             Ok(Response { status: head.status.as_u16(), headers: metadata(&head.headers), body })
         })
     }

@@ -132,7 +132,7 @@ impl GrpcWebTransport {
 
     /// As the default transport.
     #[cfg(browser)]
-    pub(crate) fn connect(settings: super::ChannelSettings) -> Result<Self> {
+    pub(crate) fn connect(settings: &super::ChannelSettings) -> Result<Self> {
         Ok(Self::to(&settings.endpoint)?.message_limit(settings.message_limit))
     }
 
