@@ -1,7 +1,7 @@
 //! `cargo xtask fuzz`: random answers at the decoder and at gRPC-web, from the corpus that is kept in `fuzz/corpus`.
 
 use std::fs;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 
@@ -9,7 +9,7 @@ use crate::process::{cargo, line};
 use crate::setup::{self, cargo_fuzz::CargoFuzz};
 use crate::workspace;
 
-const TARGETS: [&str; 2] = ["frames", "answer"];
+pub(crate) const TARGETS: [&str; 2] = ["frames", "answer"];
 const SECONDS: u32 = 30;
 
 /// `cargo xtask fuzz [SECONDS]`, for each target.
@@ -24,15 +24,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     };
     setup::ensure(&[&CargoFuzz])?;
     for target in TARGETS {
-        let found = workspace::target().join("fuzz-corpus").join(target);
-        fs::create_dir_all(&found).with_context(|| format!("cannot make {}", found.display()))?;
-        // Without a sanitizer, a stable compiler will do: there is no unsafe code to watch.
-        let mut fuzz = cargo(["fuzz", "run", "--sanitizer=none", target]);
-        fuzz.arg(&found)
-            .arg(format!("fuzz/corpus/{target}"))
-            .args(["--", "-max_len=1024", "-timeout=10", "-rss_limit_mb=1024"])
-            .arg(format!("-max_total_time={seconds}"))
-            .env("RUSTC_BOOTSTRAP", "1");
+        let mut fuzz = fuzzer(target, seconds)?;
         println!("$ {}", line(&fuzz));
         let status = fuzz.status().with_context(|| format!("cannot run `{}`", line(&fuzz)))?;
         if !status.success() {
@@ -40,4 +32,18 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The command that fuzzes a target for so long.
+pub(crate) fn fuzzer(target: &str, seconds: u32) -> Result<Command> {
+    let found = workspace::target().join("fuzz-corpus").join(target);
+    fs::create_dir_all(&found).with_context(|| format!("cannot make {}", found.display()))?;
+    // Without a sanitizer, a stable compiler will do: there is no unsafe code to watch.
+    let mut fuzz = cargo(["fuzz", "run", "--sanitizer=none", target]);
+    fuzz.arg(&found)
+        .arg(format!("fuzz/corpus/{target}"))
+        .args(["--", "-max_len=1024", "-timeout=10", "-rss_limit_mb=1024"])
+        .arg(format!("-max_total_time={seconds}"))
+        .env("RUSTC_BOOTSTRAP", "1");
+    Ok(fuzz)
 }

@@ -39,7 +39,10 @@ struct Group {
 }
 
 const GROUPS: &[Group] = &[
-    Group { name: "native", parts: &[&bubblewrap::Bubblewrap, &python::PythonClients] },
+    Group {
+        name: "native",
+        parts: &[&bubblewrap::Bubblewrap, &python::PythonClients, &cargo_fuzz::CargoFuzz],
+    },
     Group {
         name: "web",
         parts: &[
@@ -128,7 +131,7 @@ mod tests {
 
     #[test]
     fn groups_and_parts_are_chosen_by_name() {
-        assert_eq!(names(&["native"]).unwrap(), ["bubblewrap", "python"]);
+        assert_eq!(names(&["native"]).unwrap(), ["bubblewrap", "python", "cargo-fuzz"]);
         assert_eq!(names(&["wasm-pack", "bubblewrap"]).unwrap(), ["wasm-pack", "bubblewrap"]);
         let everything: usize = GROUPS.iter().map(|group| group.parts.len()).sum();
         assert_eq!(names(&[]).unwrap().len(), everything);

@@ -6,8 +6,11 @@
 use anyhow::{Context, Result};
 
 use super::report::Report;
+use crate::fuzz;
 use crate::process::cargo;
-use crate::setup::{Part, bubblewrap::Bubblewrap, python::PythonClients, wasm_std, wasm_std::WasmStd};
+use crate::setup::{
+    Part, bubblewrap::Bubblewrap, cargo_fuzz::CargoFuzz, python::PythonClients, wasm_std, wasm_std::WasmStd,
+};
 use crate::workspace;
 
 pub(super) struct Step {
@@ -39,6 +42,12 @@ pub(super) const STEPS: &[Step] = &[
         about: "every unit, integration and documentation test",
         needs: &[&Bubblewrap, &PythonClients],
         run: tests,
+    },
+    Step {
+        name: "fuzz",
+        about: "random answers at the decoder and at gRPC-web, for 30 seconds",
+        needs: &[&CargoFuzz],
+        run: fuzz,
     },
     Step {
         name: "wasm",
@@ -81,6 +90,13 @@ fn docs(report: &mut Report) -> Result<()> {
 /// Not `--all-targets`: that leaves the doctests out and runs the benchmarks, which clippy compiles.
 fn tests(report: &mut Report) -> Result<()> {
     report.tests(cargo(["test", "--no-fail-fast"]).args(EVERYTHING));
+    Ok(())
+}
+
+fn fuzz(report: &mut Report) -> Result<()> {
+    for target in fuzz::TARGETS {
+        report.check(&mut fuzz::fuzzer(target, 15)?);
+    }
     Ok(())
 }
 
