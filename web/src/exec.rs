@@ -95,8 +95,7 @@ impl Running {
 impl Process {
     fn new(mut process: ExecProcess, signal: Option<AbortSignal>) -> Self {
         let stdin = RefCell::new(process.take_stdin());
-        let running =
-            Rc::new(Running { process: RefCell::new(process), stdin, aborted: RefCell::default() });
+        let running = Rc::new(Running { process: RefCell::new(process), stdin, aborted: RefCell::default() });
         let abort = signal.map(|signal| {
             let (target, of) = (Rc::downgrade(&running), signal.clone());
             let on_abort = move || {

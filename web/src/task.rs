@@ -57,7 +57,9 @@ impl Future for Task {
         }
         let Some(work) = &mut self.work else { return Poll::Pending };
         let mut outcome = Poll::Pending;
-        if let Err(trap) = guarded(&mut || outcome = work.as_mut().poll(cx), &JsValue::UNDEFINED, &Array::new()) {
+        if let Err(trap) =
+            guarded(&mut || outcome = work.as_mut().poll(cx), &JsValue::UNDEFINED, &Array::new())
+        {
             // Whatever state it is in, it is not to be touched again.
             std::mem::forget(self.work.take());
             fail(&trap);
