@@ -103,10 +103,11 @@ impl fmt::Debug for Response {
 ///
 /// ```
 /// # fn main() -> boxd::Result<()> {
+/// # let token = "eyJ";
 /// use boxd::transport::GrpcWebTransport;
 ///
 /// let transport = GrpcWebTransport::new("http://127.0.0.1:9443")?;
-/// let compute = boxd::Compute::builder().token("eyJ…").transport(transport).build()?;
+/// let compute = boxd::Compute::builder().token(token).transport(transport).build()?;
 /// # Ok(())
 /// # }
 /// ```
