@@ -84,7 +84,9 @@ pub struct Raw {
 
 impl Raw {
     pub fn new(channel: Channel) -> Self {
-        let client = BoxdApiClient::new(channel).max_decoding_message_size(64 * MIB).max_encoding_message_size(64 * MIB);
+        let client = BoxdApiClient::new(channel)
+            .max_decoding_message_size(64 * MIB)
+            .max_encoding_message_size(64 * MIB);
         Self { client, bearer: MetadataValue::from_static("Bearer bench") }
     }
 
@@ -107,7 +109,8 @@ impl Client for Raw {
     }
 
     async fn exec(&self, mib: usize) -> Outcome<usize> {
-        let first = ExecChunk { vm_id: "vm-1".into(), command: format!("produce {mib}"), ..ExecChunk::default() };
+        let first =
+            ExecChunk { vm_id: "vm-1".into(), command: format!("produce {mib}"), ..ExecChunk::default() };
         let input = stream::iter([first]).chain(stream::pending());
         let mut answers = self.client.clone().exec(self.request(input)).await?.into_inner();
         let (mut length, mut exit_code) = (0, None);

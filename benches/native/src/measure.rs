@@ -47,7 +47,7 @@ pub async fn all(rounds: usize) -> Outcome<Figures> {
     for round in 0..rounds {
         eprintln!("round {} of {rounds}", round + 1);
         // Who goes first changes from round to round.
-        let mut ours = [Sample::default(); ROWS.len()];
+        let mut ours = Samples::default();
         let mut theirs = ours;
         for row in 0..ROWS.len() {
             if round % 2 == 0 {
@@ -75,6 +75,7 @@ const ROWS: [(&str, &str, bool); 5] = [
 ];
 
 type Sample = f64;
+type Samples = [Sample; ROWS.len()];
 
 async fn run(row: usize, client: &impl Client, content: &Bytes) -> Outcome<Sample> {
     let throughput = |bytes: usize, expected: usize, time: Duration| {
@@ -155,7 +156,8 @@ fn resident(what: &str) -> Outcome<u64> {
 
 #[derive(Default)]
 pub struct Figures {
-    rounds: Vec<([Sample; ROWS.len()], [Sample; ROWS.len()])>,
+    /// Ours and theirs.
+    rounds: Vec<(Samples, Samples)>,
     allocations: (u64, u64),
     memory: (u64, u64),
 }
@@ -163,10 +165,14 @@ pub struct Figures {
 impl Figures {
     /// Ours, theirs, and the median of the rounds' ratios.
     fn row(&self, row: usize) -> (f64, f64, f64) {
-        let all = |pick: fn(&([f64; 5], [f64; 5]), usize) -> f64| {
+        let all = |pick: fn(&(Samples, Samples), usize) -> f64| {
             median(self.rounds.iter().map(|round| pick(round, row)).collect())
         };
-        (all(|round, row| round.0[row]), all(|round, row| round.1[row]), all(|round, row| round.0[row] / round.1[row]))
+        (
+            all(|round, row| round.0[row]),
+            all(|round, row| round.1[row]),
+            all(|round, row| round.0[row] / round.1[row]),
+        )
     }
 
     pub fn json(&self) -> serde_json::Value {

@@ -20,7 +20,8 @@ pub const EXEC_CHUNK: usize = 32 * 1024;
 pub async fn run() -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
-    let service = BoxdApiServer::new(Synthetic).max_decoding_message_size(64 * MIB).max_encoding_message_size(64 * MIB);
+    let service =
+        BoxdApiServer::new(Synthetic).max_decoding_message_size(64 * MIB).max_encoding_message_size(64 * MIB);
     tonic::transport::Server::builder()
         .tcp_nodelay(true)
         .initial_stream_window_size(4 * 1024 * 1024)
@@ -46,12 +47,24 @@ impl BoxdApi for Synthetic {
 
     async fn get_vm(&self, request: Request<GetVmRequest>) -> Result<Response<GetVmResponse>, Status> {
         let vm_id = request.into_inner().vm_id;
-        Ok(Response::new(GetVmResponse { vm_id, name: "bench".into(), status: "running".into(), ..GetVmResponse::default() }))
+        Ok(Response::new(GetVmResponse {
+            vm_id,
+            name: "bench".into(),
+            status: "running".into(),
+            ..GetVmResponse::default()
+        }))
     }
 
     /// Writes as many MiB as the last word of the command says.
-    async fn exec(&self, request: Request<Streaming<ExecChunk>>) -> Result<Response<BoxStream<ExecChunk>>, Status> {
-        let first = request.into_inner().message().await?.ok_or_else(|| Status::invalid_argument("no first chunk"))?;
+    async fn exec(
+        &self,
+        request: Request<Streaming<ExecChunk>>,
+    ) -> Result<Response<BoxStream<ExecChunk>>, Status> {
+        let first = request
+            .into_inner()
+            .message()
+            .await?
+            .ok_or_else(|| Status::invalid_argument("no first chunk"))?;
         let chunks = last_number(&first.command)? * MIB / EXEC_CHUNK;
         let chunk = ExecChunk { data: vec![b'x'; EXEC_CHUNK], ..ExecChunk::default() };
         let end = stream::iter([Ok(ExecChunk::default())]);
