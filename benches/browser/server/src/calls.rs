@@ -4,50 +4,53 @@ use std::pin::Pin;
 
 use axum::Router;
 use axum::body::Body;
-use axum::routing::post;
+use axum::routing::{MethodRouter, post};
 use boxd::wire;
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::{StreamExt as _, stream};
 use http::{Request, Response};
+use prost::Message;
 use tonic::server::Grpc;
 use tonic::{Status, Streaming};
-use tonic_prost::ProstCodec;
 use tower::service_fn;
 
 use crate::answers;
+use crate::encoded::Encoded;
 
-type Answer<T> = Result<tonic::Response<T>, Status>;
-type Chunks<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>;
+type Answer = Result<tonic::Response<Chunks>, Status>;
 
 /// One route per call, answered by tonic as its generated servers do.
 pub(crate) fn router() -> Router {
-    let list = answers::list();
+    let list = encoded(&answers::list());
+    let whoami = encoded(&answers::whoami());
     Router::new()
-        .route(wire::methods::WHOAMI.path(), unary(|_: wire::WhoamiRequest| Ok(answers::whoami())))
+        .route(wire::methods::WHOAMI.path(), unary(move |_: wire::WhoamiRequest| whoami.clone()))
+        .route(wire::methods::LIST_VMS.path(), unary(move |_: wire::ListVmsRequest| list.clone()))
         .route(
             wire::methods::GET_VM.path(),
-            unary(|request: wire::GetVmRequest| Ok(answers::named(request.vm_id))),
+            unary(|request: wire::GetVmRequest| encoded(&answers::named(request.vm_id))),
         )
-        .route(wire::methods::LIST_VMS.path(), unary(move |_: wire::ListVmsRequest| Ok(list.clone())))
         .route(wire::methods::STREAM_LOGS.path(), post(logs))
         .route(wire::methods::EXEC.path(), post(exec))
 }
 
-fn unary<Q, A>(
-    answer: impl Fn(Q) -> Result<A, Status> + Clone + Send + Sync + 'static,
-) -> axum::routing::MethodRouter
+fn encoded(message: &impl Message) -> Bytes {
+    message.encode_to_vec().into()
+}
+
+fn unary<Q>(answer: impl Fn(Q) -> Bytes + Clone + Send + Sync + 'static) -> MethodRouter
 where
-    Q: prost::Message + Default + Send + 'static,
-    A: prost::Message + Default + Send + 'static,
+    Q: Message + Default + Send + 'static,
 {
     post(move |request: Request<Body>| {
         let answer = answer.clone();
         async move {
             let service = service_fn(move |request: tonic::Request<Q>| {
-                std::future::ready(answer(request.into_inner()).map(tonic::Response::new))
+                std::future::ready(Ok::<_, Status>(tonic::Response::new(answer(request.into_inner()))))
             });
-            Grpc::new(ProstCodec::default()).unary(service, request).await.map(Body::new)
+            Grpc::new(Encoded::default()).unary(service, request).await.map(Body::new)
         }
     })
 }
@@ -56,30 +59,30 @@ async fn logs(request: Request<Body>) -> Response<Body> {
     let service = service_fn(|request: tonic::Request<wire::StreamLogsRequest>| {
         std::future::ready(answer_logs(&request.into_inner()))
     });
-    Grpc::new(ProstCodec::default()).server_streaming(service, request).await.map(Body::new)
+    Grpc::new(Encoded::default()).server_streaming(service, request).await.map(Body::new)
 }
 
-fn answer_logs(request: &wire::StreamLogsRequest) -> Answer<Chunks<wire::LogChunk>> {
+fn answer_logs(request: &wire::StreamLogsRequest) -> Answer {
     let (data, count) = chunks(&request.vm_id)?;
-    let chunk = move |_| Ok(wire::LogChunk { data: data.clone() });
-    Ok(tonic::Response::new(Box::pin(stream::iter(0..count).map(chunk))))
+    let chunk = encoded(&wire::LogChunk { data });
+    Ok(tonic::Response::new(Box::pin(stream::iter(0..count).map(move |_| Ok(chunk.clone())))))
 }
 
 async fn exec(request: Request<Body>) -> Response<Body> {
     let service =
         service_fn(|request: tonic::Request<Streaming<wire::ExecChunk>>| answer_exec(request.into_inner()));
-    Grpc::new(ProstCodec::default()).streaming(service, request).await.map(Body::new)
+    Grpc::new(Encoded::default()).streaming(service, request).await.map(Body::new)
 }
 
 /// Takes whatever input there is, then prints what the box's log holds, and ends with exit code 0.
-async fn answer_exec(mut input: Streaming<wire::ExecChunk>) -> Answer<Chunks<wire::ExecChunk>> {
+async fn answer_exec(mut input: Streaming<wire::ExecChunk>) -> Answer {
     let first =
         input.message().await?.ok_or_else(|| Status::invalid_argument("an exec needs a first chunk"))?;
     while input.message().await?.is_some() {}
     let (data, count) = chunks(&first.vm_id)?;
-    let chunk = move |_| Ok(wire::ExecChunk { data: data.clone(), ..wire::ExecChunk::default() });
-    let end = stream::once(std::future::ready(Ok(wire::ExecChunk::default())));
-    Ok(tonic::Response::new(Box::pin(stream::iter(0..count).map(chunk).chain(end))))
+    let chunk = encoded(&wire::ExecChunk { data, ..wire::ExecChunk::default() });
+    let end = stream::once(std::future::ready(Ok(encoded(&wire::ExecChunk::default()))));
+    Ok(tonic::Response::new(Box::pin(stream::iter(0..count).map(move |_| Ok(chunk.clone())).chain(end))))
 }
 
 /// What a box's name says about its log: `logs-32768x8192`.

@@ -20,6 +20,7 @@ use tower_http::services::ServeDir;
 
 mod answers;
 mod calls;
+mod encoded;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
