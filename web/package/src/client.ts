@@ -2,7 +2,7 @@
 import { Compute as Core } from "../pkg/core.js";
 import { withVariables } from "./environment.js";
 import { BoxdError } from "./errors.js";
-import { enter, init, settle } from "./load.js";
+import { enter, init, release, settle } from "./load.js";
 import type { ComputeOptions } from "./types.js";
 
 export type { Core };
@@ -45,7 +45,7 @@ export class Client {
     this.#closed = true;
     // A call that waits for the core begins in the turn in which the core comes: it is given back after that turn.
     this.#core?.then(
-      (core) => setTimeout(() => core.free()),
+      (core) => setTimeout(release, 0, core),
       () => undefined,
     );
     this.#core = undefined;

@@ -96,6 +96,19 @@ export function enter<T>(call: () => T): T {
   }
 }
 
+/**
+ * Gives an object of the core back.
+ * @internal
+ */
+export function release(object: { free(): void }): void {
+  if (failed) return;
+  try {
+    object.free();
+  } catch (thrown) {
+    known(thrown);
+  }
+}
+
 function known(thrown: unknown): unknown {
   if (!(thrown instanceof WebAssembly.RuntimeError)) return toError(thrown);
   fail(thrown);

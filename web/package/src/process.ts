@@ -1,6 +1,6 @@
 import type { Process as Core } from "../pkg/core.js";
 import { BoxdError } from "./errors.js";
-import { enter, settle } from "./load.js";
+import { enter, release, settle } from "./load.js";
 import { ByteStream } from "./stream.js";
 
 /**
@@ -79,7 +79,7 @@ export class ExecProcess {
     if (!core) return;
     this.#core = undefined;
     await Promise.all([this.stdout.return(), this.stderr.return()]);
-    enter(() => core.free());
+    release(core);
   }
 
   #output(stderr: boolean): ByteStream {

@@ -1,5 +1,5 @@
 import type { ByteStream as Core } from "../pkg/core.js";
-import { enter, settle } from "./load.js";
+import { release, settle } from "./load.js";
 
 /** What has come by now: a chunk, the offset and length of each piece in it, the next chunk, and so on. */
 type Batch = (Uint8Array<ArrayBuffer> | Uint32Array)[];
@@ -17,9 +17,12 @@ const END: Result = { done: true, value: undefined };
  * its buffer.
  */
 export class ByteStream implements AsyncIterableIterator<Uint8Array<ArrayBuffer>, undefined> {
-  #open: (() => Promise<Core> | Core) | undefined;
+  readonly #open: () => Promise<Core> | Core;
   readonly #onClose: ((early: boolean) => void) | undefined;
+  /** The core's stream, or what will give it. */
+  #opened: Promise<Core> | Core | undefined;
   #core: Core | undefined;
+  #ended = false;
   #batch: Batch = [];
   /** Which chunk of the batch is next, and where in its ranges. */
   #chunk = 0;
@@ -40,11 +43,13 @@ export class ByteStream implements AsyncIterableIterator<Uint8Array<ArrayBuffer>
 
   /** This stream itself: it can be read once. */
   [Symbol.asyncIterator](): this {
+    this.#begin();
     return this;
   }
 
   /** The next piece. Calls may overlap; they are answered in turn. */
   next(): Promise<Result> {
+    this.#begin();
     const piece = this.#waiting === 0 ? this.#take() : undefined;
     return piece ? Promise.resolve(piece) : this.#wait();
   }
@@ -88,7 +93,12 @@ export class ByteStream implements AsyncIterableIterator<Uint8Array<ArrayBuffer>
   }
 
   /** Line by line as they come, as text, without the line breaks. Leaving the loop early ends the stream. */
-  async *lines(): AsyncGenerator<string, undefined> {
+  lines(): AsyncGenerator<string, undefined> {
+    this.#begin();
+    return this.#lines();
+  }
+
+  async *#lines(): AsyncGenerator<string, undefined> {
     const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
     let rest = "";
     for await (const piece of this) {
@@ -102,6 +112,7 @@ export class ByteStream implements AsyncIterableIterator<Uint8Array<ArrayBuffer>
 
   /** The rest of it as a `ReadableStream`. Cancelling that one ends the call at the server. */
   toReadableStream(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    this.#begin();
     return new ReadableStream(
       {
         pull: async (controller) => {
@@ -145,12 +156,11 @@ export class ByteStream implements AsyncIterableIterator<Uint8Array<ArrayBuffer>
 
   async #fetch(): Promise<Result> {
     const piece = this.#take();
-    if (piece) return piece;
+    if (piece || this.#ended) return piece ?? END;
     try {
-      this.#core ??= await this.#start();
-      const core = this.#core;
-      const batch = core && ((await settle(() => core.next())) as Batch | undefined);
-      if (batch && this.#core) {
+      const core = (this.#core ??= await (this.#opened as Promise<Core> | Core));
+      const batch = this.#ended ? undefined : ((await settle(() => core.next())) as Batch | undefined);
+      if (batch && !this.#ended) {
         this.#batch = batch;
         this.#chunk = this.#range = 0;
         return this.#take() ?? END;
@@ -163,25 +173,25 @@ export class ByteStream implements AsyncIterableIterator<Uint8Array<ArrayBuffer>
     return END;
   }
 
-  /** Opens it; `undefined` when it was closed before or meanwhile. */
-  async #start(): Promise<Core | undefined> {
-    const open = this.#open;
-    const core = await open?.();
-    if (core && this.#open === undefined) {
-      core.free();
-      return undefined;
-    }
-    return core;
+  /** From here on somebody reads it. */
+  #begin(): void {
+    if (this.#ended || this.#opened) return;
+    const opened = (this.#opened = this.#open());
+    // Whoever reads is told why it failed.
+    if (opened instanceof Promise) opened.catch(() => undefined);
   }
 
   #close(early: boolean): void {
-    if (!this.#open) return;
-    this.#open = undefined;
-    const core = this.#core;
-    this.#core = undefined;
+    if (this.#ended) return;
+    this.#ended = true;
     this.#batch = [];
     this.#chunk = 0;
-    if (core) enter(() => core.free());
+    const opened = this.#opened;
+    if (opened instanceof Promise) {
+      opened.then(release, () => undefined);
+    } else if (opened) {
+      release(opened);
+    }
     this.#onClose?.(early);
   }
 }
