@@ -57,12 +57,12 @@ pub(crate) fn sleep(time: Duration) -> impl Future<Output = ()> + Send + 'static
                 return;
             }
             let milliseconds = u32::try_from(left.as_millis() + 1).unwrap_or(u32::MAX).min(i32::MAX as u32);
-            let (ring, rung) = futures_channel::oneshot::channel();
+            let (ring, bell) = futures_channel::oneshot::channel();
             // Dropping the timer stops it.
             let _timer = Timeout::new(milliseconds, move || {
                 let _ = ring.send(());
             });
-            let _ = rung.await;
+            let _ = bell.await;
         }
     })
 }
