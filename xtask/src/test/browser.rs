@@ -26,7 +26,7 @@ const TEST_TIMEOUT: &str = "240";
 fn run(report: &mut Report) -> Result<()> {
     let toolchain = wasm_std::toolchain().context("no toolchain here compiles for a browser")?;
     let driver = chromium::driver().context("there is no chromedriver")?;
-    report.check(&mut cargo(["build", "--locked", "--package=boxd-local", "--all-features"]));
+    super::steps::build_local(report);
 
     let data = workspace::target().join("xtask/browser-cluster");
     if data.exists() {

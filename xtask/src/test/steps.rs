@@ -100,6 +100,11 @@ fn fuzz(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+/// The local cluster's program, as the tests' own build leaves it: with the features of that, nothing is compiled anew.
+pub(super) fn build_local(report: &mut Report) {
+    report.check(cargo(["test", "--no-run", "--test=serve"]).args(EVERYTHING));
+}
+
 fn wasm(report: &mut Report) -> Result<()> {
     let toolchain = wasm_std::toolchain().context("no toolchain here compiles for a browser")?;
     let what = ["--locked", "--package=boxd", "--lib", "--target=wasm32-unknown-unknown"];

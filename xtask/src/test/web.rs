@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use super::report::Report;
 use super::steps::Step;
-use crate::process::{cargo, command};
+use crate::process::command;
 use crate::setup::{
     bubblewrap::Bubblewrap, chromium, node_modules, wasm_std::WasmStd, wasm_tools::WasmBindgen,
     wasm_tools::WasmPack,
@@ -33,7 +33,7 @@ pub(super) const STEP: Step = Step {
 const TEST_MINUTES: u32 = 15;
 
 fn run(report: &mut Report) -> Result<()> {
-    report.check(&mut cargo(["build", "--locked", "--package=boxd-local", "--all-features"]));
+    super::steps::build_local(report);
     let tarball = npm::build().context("cannot build the npm package")?;
     let chromium = chromium::browser().context("there is no Chromium")?;
     let folder = workspace::root().join("web/tests");
