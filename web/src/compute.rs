@@ -1,4 +1,6 @@
-//! `Compute`, and what a box does at one go.
+//! `Compute`: two exports for all that it does, one for what has an answer and one for what streams.
+//!
+//! One export per operation would cost a page some 700 bytes each, here and in the glue.
 
 use std::time::Duration;
 
@@ -7,10 +9,12 @@ use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 
-use crate::failure::failure;
+use crate::failure::{failure, invalid};
 use crate::json::{Json, quote};
-use crate::options::{Options, millis};
-use crate::task::promise;
+use crate::options::Options;
+use crate::stream::ByteStream;
+use crate::task::{Outcome, Work, promise};
+use crate::{exec, files};
 
 /// A cluster, as one caller sees it.
 #[wasm_bindgen]
@@ -26,142 +30,161 @@ impl Compute {
         Ok(Self { inner: Options::new(options).compute()? })
     }
 
-    /// To an identity in JSON.
-    pub fn whoami(&self, signal: Option<AbortSignal>) -> Promise {
-        let compute = self.inner.clone();
-        let work = async move {
-            let me = compute.whoami().await.map_err(failure)?;
-            let mut json = Json::object();
-            json.text("userId", &me.user_id)
-                .text("displayName", &me.display_name)
-                .raw("fingerprints", &Json::list(me.fingerprints.iter().map(|print| quoted(print))))
-                .text("defaultNetworkId", &me.default_network_id);
-            Ok(json.finish().into())
-        };
-        promise(Box::pin(work), signal)
+    /// Does what `operation` names with the fields of `options`, among them the `id` and `name` of the box concerned, and
+    /// gives what it answers: a record as JSON text, unless the arm says otherwise.
+    pub fn call(&self, operation: &str, options: JsValue, signal: Option<AbortSignal>) -> Promise {
+        let options = Options::new(options);
+        let work = self.start(operation, options, signal.as_ref());
+        promise(work.unwrap_or_else(|error| Box::pin(std::future::ready(Err(error)))), signal)
     }
 
-    /// To the cluster's defaults in JSON.
-    pub fn config(&self, signal: Option<AbortSignal>) -> Promise {
-        let compute = self.inner.clone();
-        let work = async move {
-            let config = compute.config().await.map_err(failure)?;
-            let mut json = Json::object();
-            json.text("defaultImage", &config.default_image).text("zone", &config.zone);
-            Ok(json.finish().into())
-        };
-        promise(Box::pin(work), signal)
-    }
-
-    /// To a list of boxes in JSON.
-    pub fn list(&self, signal: Option<AbortSignal>) -> Promise {
-        let boxes = self.inner.boxes();
-        let work = async move {
-            let all = boxes.list().await.map_err(failure)?;
-            Ok(Json::list(all.iter().map(|found| json(&found.info()))).into())
-        };
-        promise(Box::pin(work), signal)
-    }
-
-    /// To a box in JSON.
-    pub fn get(&self, name_or_id: String, signal: Option<AbortSignal>) -> Promise {
-        let boxes = self.inner.boxes();
-        let work = async move { boxes.get(name_or_id).await.map(record).map_err(failure) };
-        promise(Box::pin(work), signal)
-    }
-
-    /// Takes `CreateOptions`. To a box in JSON.
-    pub fn create(&self, options: JsValue, signal: Option<AbortSignal>) -> Promise {
-        let boxes = self.inner.boxes();
-        let work = async move {
-            let options = Options::new(options);
-            let create = boxes
-                .create(options.text("name")?.unwrap_or_default())
-                .image(options.text("image")?.unwrap_or_default())
-                .config(options.config()?.unwrap_or_default());
-            create.await.map(record).map_err(failure)
-        };
-        promise(Box::pin(work), signal)
-    }
-
-    /// Takes `ForkOptions`, and the source by `id`, or by `source`, its name or id. To a box in JSON.
-    pub fn fork(&self, options: JsValue, signal: Option<AbortSignal>) -> Promise {
-        let boxes = self.inner.boxes();
-        let work = async move {
-            let options = Options::new(options);
-            let source: BoxRef = match options.text("id")? {
-                Some(id) => (&boxes.attach(id, "")).into(),
-                None => options.text("source")?.unwrap_or_default().into(),
-            };
-            let mut fork = boxes.fork(source).name(options.text("name")?.unwrap_or_default());
-            if let Some(config) = options.config()? {
-                fork = fork.config(config);
-            }
-            fork.await.map(record).map_err(failure)
-        };
-        promise(Box::pin(work), signal)
-    }
-
-    /// To the box's present state in JSON.
-    pub fn refresh(&self, id: String, name: String, signal: Option<AbortSignal>) -> Promise {
-        let handle = self.handle(id, name);
-        let work = async move { handle.refresh().await.map(|info| json(&info).into()).map_err(failure) };
-        promise(Box::pin(work), signal)
-    }
-
-    /// `start`, `stop`, `reboot`, `suspend`, `resume` or `destroy`. To what has changed, in JSON.
-    pub fn change(&self, id: String, name: String, verb: String, signal: Option<AbortSignal>) -> Promise {
-        let handle = self.handle(id, name);
-        let work = async move {
-            let took = change(&handle, &verb).await.map_err(failure)?;
-            let mut json = Json::object();
-            json.text("status", handle.status().as_str());
-            if let Some(took) = took {
-                json.number("micros", u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
-            }
-            Ok(json.finish().into())
-        };
-        promise(Box::pin(work), signal)
-    }
-
-    /// Waits until commands run in the box. To its state then, in JSON.
-    #[wasm_bindgen(js_name = waitUntilReady)]
-    pub fn wait_until_ready(
+    /// Opens the stream that `operation` names: `"logs"` or `"read"`. Nothing is sent before the first `next`.
+    pub fn open(
         &self,
-        id: String,
-        name: String,
-        timeout_ms: Option<f64>,
+        operation: &str,
+        options: JsValue,
         signal: Option<AbortSignal>,
-    ) -> Promise {
-        let handle = self.handle(id, name);
-        let work = async move {
-            let mut wait = handle.wait_until_ready();
-            if let Some(limit) = timeout_ms {
-                wait = wait.timeout(millis(limit));
-            }
-            wait.await.map(|()| record(handle)).map_err(failure)
-        };
-        promise(Box::pin(work), signal)
+    ) -> Result<ByteStream, JsValue> {
+        let options = Options::new(options);
+        let handle = self.handle(&options)?;
+        Ok(match operation {
+            "logs" => files::logs(&handle, &options, signal)?,
+            _ => files::read(&handle, &options, signal)?,
+        })
     }
 }
 
 impl Compute {
-    /// A box that the other side knows.
-    pub(crate) fn handle(&self, id: String, name: String) -> BoxHandle {
-        self.inner.boxes().attach(id, name)
+    /// The box that `options` name.
+    fn handle(&self, options: &Options) -> Result<BoxHandle, JsValue> {
+        let [id, name] = ["id", "name"].map(|key| options.text(key));
+        Ok(self.inner.boxes().attach(id?.unwrap_or_default(), name?.unwrap_or_default()))
+    }
+
+    fn start(
+        &self,
+        operation: &str,
+        options: Options,
+        signal: Option<&AbortSignal>,
+    ) -> Result<Work, JsValue> {
+        let compute = self.inner.clone();
+        Ok(match operation {
+            "whoami" => Box::pin(whoami(compute)),
+            "config" => Box::pin(config(compute)),
+            "list" => Box::pin(list(compute)),
+            "get" => {
+                let wanted = options.text("wanted")?.unwrap_or_default();
+                Box::pin(async move { compute.boxes().get(wanted).await.map(record).map_err(failure) })
+            }
+            "create" => {
+                let create = compute.boxes().create(options.text("name")?.unwrap_or_default());
+                let create = create.image(options.text("image")?.unwrap_or_default());
+                let create = create.config(options.config()?.unwrap_or_default()).into_future();
+                Box::pin(async move { create.await.map(record).map_err(failure) })
+            }
+            // The source is `id`, or `source`, a name or an id.
+            "fork" => {
+                let source: BoxRef = match options.text("source")? {
+                    Some(source) => source.into(),
+                    None => (&compute.boxes().attach(options.text("id")?.unwrap_or_default(), "")).into(),
+                };
+                let mut fork = compute.boxes().fork(source).name(options.text("name")?.unwrap_or_default());
+                if let Some(config) = options.config()? {
+                    fork = fork.config(config);
+                }
+                let fork = fork.into_future();
+                Box::pin(async move { fork.await.map(record).map_err(failure) })
+            }
+            // To an `ExecResult`'s fields.
+            "exec" => exec::run(&self.handle(&options)?, &options)?,
+            // To a `Process`; `signal` then ends it.
+            "process" => exec::start(&self.handle(&options)?, &options, signal.cloned())?,
+            // To the number of bytes.
+            "write" => files::write(&self.handle(&options)?, &options)?,
+            // To the box's state then.
+            "refresh" => {
+                let handle = self.handle(&options)?;
+                Box::pin(
+                    async move { handle.refresh().await.map(|info| json(&info).into()).map_err(failure) },
+                )
+            }
+            "wait" => {
+                let handle = self.handle(&options)?;
+                let mut wait = handle.wait_until_ready();
+                if let Some(limit) = options.time("timeoutMs")? {
+                    wait = wait.timeout(limit);
+                }
+                let wait = wait.into_future();
+                Box::pin(async move { wait.await.map(|()| record(handle)).map_err(failure) })
+            }
+            verb => Box::pin(change(self.handle(&options)?, Verb::read(verb)?)),
+        })
     }
 }
 
-async fn change(handle: &BoxHandle, verb: &str) -> boxd::Result<Option<Duration>> {
-    match verb {
-        "start" => handle.start().await?,
-        "stop" => handle.stop().await?,
-        "reboot" => handle.reboot().await?,
-        "destroy" => handle.destroy().await?,
-        "suspend" => return handle.suspend().await.map(|done| Some(done.duration)),
-        _ => return handle.resume().await.map(|done| Some(done.duration)),
+async fn whoami(compute: boxd::Compute) -> Outcome {
+    let me = compute.whoami().await.map_err(failure)?;
+    let mut json = Json::object();
+    json.text("userId", &me.user_id)
+        .text("displayName", &me.display_name)
+        .raw("fingerprints", &Json::list(me.fingerprints.iter().map(|print| quote(print))))
+        .text("defaultNetworkId", &me.default_network_id);
+    Ok(json.finish().into())
+}
+
+async fn config(compute: boxd::Compute) -> Outcome {
+    let config = compute.config().await.map_err(failure)?;
+    let mut json = Json::object();
+    json.text("defaultImage", &config.default_image).text("zone", &config.zone);
+    Ok(json.finish().into())
+}
+
+async fn list(compute: boxd::Compute) -> Outcome {
+    let all = compute.boxes().list().await.map_err(failure)?;
+    Ok(Json::list(all.iter().map(|found| json(&found.info()))).into())
+}
+
+#[derive(Clone, Copy)]
+enum Verb {
+    Start,
+    Stop,
+    Reboot,
+    Suspend,
+    Resume,
+    Destroy,
+}
+
+impl Verb {
+    fn read(verb: &str) -> Result<Self, JsValue> {
+        Ok(match verb {
+            "start" => Self::Start,
+            "stop" => Self::Stop,
+            "reboot" => Self::Reboot,
+            "suspend" => Self::Suspend,
+            "resume" => Self::Resume,
+            "destroy" => Self::Destroy,
+            other => return Err(invalid(other, "an operation")),
+        })
     }
-    Ok(None)
+}
+
+/// To what has changed.
+async fn change(handle: BoxHandle, verb: Verb) -> Outcome {
+    let done = match verb {
+        Verb::Start => handle.start().await.map(|()| None),
+        Verb::Stop => handle.stop().await.map(|()| None),
+        Verb::Reboot => handle.reboot().await.map(|()| None),
+        Verb::Destroy => handle.destroy().await.map(|()| None),
+        Verb::Suspend => handle.suspend().await.map(|done| Some(done.duration)),
+        Verb::Resume => handle.resume().await.map(|done| Some(done.duration)),
+    };
+    let took: Option<Duration> = done.map_err(failure)?;
+    let mut json = Json::object();
+    json.text("status", handle.status().as_str());
+    if let Some(took) = took {
+        json.number("micros", u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+    }
+    Ok(json.finish().into())
 }
 
 #[allow(clippy::needless_pass_by_value)] // For `map(record)`.
@@ -196,10 +219,4 @@ fn json(info: &BoxInfo) -> String {
         json.number("autoSuspendTimeoutSecs", after.as_secs());
     }
     json.finish()
-}
-
-fn quoted(text: &str) -> String {
-    let mut out = String::new();
-    quote(&mut out, text);
-    out
 }

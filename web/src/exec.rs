@@ -1,12 +1,12 @@
 //! Commands: to their end, or as a running process.
 
 use std::cell::RefCell;
-use std::future::{Future, poll_fn};
+use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use boxd::{ExecOutput, ExecProcess, ExecResult, ExecStdin};
+use boxd::{BoxHandle, ExecOutput, ExecProcess, ExecResult, ExecStdin};
 use bytes::Bytes;
 use futures_core::Stream;
 use js_sys::Promise;
@@ -14,50 +14,30 @@ use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 
 use crate::abort::{Abort, reason};
-use crate::compute::Compute;
 use crate::failure::{bytes, cut, failure, parse, set};
 use crate::json::Json;
 use crate::options::Options;
 use crate::stream::ByteStream;
-use crate::task::promise;
+use crate::task::{Work, promise};
 
-#[wasm_bindgen]
-impl Compute {
-    /// Takes `ExecOptions` and the command's input. To a result once the command has ended.
-    pub fn exec(
-        &self,
-        id: String,
-        name: String,
-        options: JsValue,
-        stdin: Option<Vec<u8>>,
-        signal: Option<AbortSignal>,
-    ) -> Promise {
-        let command = Options::new(options).command(&self.handle(id, name), stdin);
-        let work = async move {
-            let (command, _) = command?;
-            Ok(result(&command.await.map_err(failure)?))
-        };
-        promise(Box::pin(work), signal)
-    }
+/// Runs a command to its end.
+pub(crate) fn run(handle: &BoxHandle, options: &Options) -> Result<Work, JsValue> {
+    let command = options.command(handle)?.into_future();
+    Ok(Box::pin(async move { command.await.map(|done| result(&done)).map_err(failure) }))
+}
 
-    /// Takes `ExecOptions` and the command's input. To a process once the call is on its way; `signal` then ends it.
-    pub fn start(
-        &self,
-        id: String,
-        name: String,
-        options: JsValue,
-        stdin: Option<Vec<u8>>,
-        signal: Option<AbortSignal>,
-    ) -> Promise {
-        let command = Options::new(options).command(&self.handle(id, name), stdin);
-        let ends = signal.clone();
-        let work = async move {
-            let (command, interactive) = command?;
-            let process = if interactive { command.interactive().await } else { command.stream().await };
-            Ok(Process::new(process.map_err(failure)?, ends).into())
-        };
-        promise(Box::pin(work), signal)
-    }
+/// Starts a command, which `signal` ends.
+pub(crate) fn start(
+    handle: &BoxHandle,
+    options: &Options,
+    signal: Option<AbortSignal>,
+) -> Result<Work, JsValue> {
+    let command = options.command(handle)?;
+    let interactive = options.is_interactive()?;
+    Ok(Box::pin(async move {
+        let process = if interactive { command.interactive().await } else { command.stream().await };
+        Ok(Process::new(process.map_err(failure)?, signal).into())
+    }))
 }
 
 fn result(done: &ExecResult) -> JsValue {

@@ -7,81 +7,67 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use boxd::{Content, Progress};
+use boxd::{BoxHandle, Content, Progress};
 use bytes::Bytes;
 use futures_core::Stream;
-use js_sys::{ArrayBuffer, Function, Promise, Uint8Array};
+use js_sys::{ArrayBuffer, Function, Uint8Array};
 use send_wrapper::SendWrapper;
 use tokio::io::{AsyncRead, ReadBuf};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, Blob};
 
-use crate::compute::Compute;
 use crate::failure::failure;
+use crate::options::Options;
 use crate::stream::{ByteStream, Failing};
-use crate::task::promise;
+use crate::task::Work;
 
-#[wasm_bindgen]
-impl Compute {
-    /// The box's console output.
-    pub fn logs(&self, id: String, name: String, follow: bool, signal: Option<AbortSignal>) -> ByteStream {
-        let log = self.handle(id, name).stream_logs().follow(follow);
-        ByteStream::new(Box::pin(Failing(log)), signal)
-    }
+/// The box's console output.
+pub(crate) fn logs(
+    handle: &BoxHandle,
+    options: &Options,
+    signal: Option<AbortSignal>,
+) -> Result<ByteStream, JsValue> {
+    let log = handle.stream_logs().follow(options.flag("follow")?.unwrap_or_default());
+    Ok(ByteStream::new(Box::pin(Failing(log)), signal))
+}
 
-    /// A file as it comes. `on_progress` is called with the bytes so far and, where known, those in all.
-    #[wasm_bindgen(js_name = readFile)]
-    pub fn read_file(
-        &self,
-        id: String,
-        name: String,
-        path: String,
-        on_progress: Option<Function>,
-        signal: Option<AbortSignal>,
-    ) -> ByteStream {
-        let mut read = self.handle(id, name).read_file(path);
-        let Some(callback) = on_progress else {
-            return ByteStream::new(Box::pin(Failing(read.stream())), signal);
-        };
-        let thrown = Thrown::default();
+/// A file as it comes. `onProgress` is called with the bytes so far and, where known, those in all.
+pub(crate) fn read(
+    handle: &BoxHandle,
+    options: &Options,
+    signal: Option<AbortSignal>,
+) -> Result<ByteStream, JsValue> {
+    let mut read = handle.read_file(options.text("path")?.unwrap_or_default());
+    let thrown = Thrown::default();
+    if let Some(callback) = options.function("onProgress") {
         read = read.progress(thrown.reporter(callback));
-        let pieces = Reported { pieces: Failing(read.stream()), thrown };
-        ByteStream::new(Box::pin(pieces), signal)
     }
+    let pieces = Reported { pieces: Failing(read.stream()), thrown };
+    Ok(ByteStream::new(Box::pin(pieces), signal))
+}
 
-    /// Writes a file: a `Uint8Array`, or a `Blob`, which is read piece by piece. To the number of bytes.
-    #[wasm_bindgen(js_name = writeFile)]
-    pub fn write_file(
-        &self,
-        id: String,
-        name: String,
-        path: String,
-        content: JsValue,
-        on_progress: Option<Function>,
-        signal: Option<AbortSignal>,
-    ) -> Promise {
-        let content = match content.dyn_into::<Uint8Array>() {
-            Ok(bytes) => Content::from(bytes.to_vec()),
-            Err(blob) => blob_content(blob.unchecked_into()),
-        };
-        let mut write = self.handle(id, name).write_file(content, path);
-        let thrown = Thrown::default();
-        if let Some(callback) = on_progress {
-            write = write.progress(thrown.reporter(callback));
-        }
-        let mut writing = write.into_future();
-        let work = poll_fn(move |cx| {
-            let written = writing.as_mut().poll(cx);
-            if let Some(error) = thrown.take() {
-                return Poll::Ready(Err(error));
-            }
-            // A number of bytes in a file is exact in a double.
-            #[allow(clippy::cast_precision_loss)]
-            written.map(|done| done.map(|bytes| JsValue::from_f64(bytes as f64)).map_err(failure))
-        });
-        promise(Box::pin(work), signal)
+/// Writes a file: a `Uint8Array`, or a `Blob`, which is read piece by piece.
+pub(crate) fn write(handle: &BoxHandle, options: &Options) -> Result<Work, JsValue> {
+    let content = match options.get("content").unwrap_or_default().dyn_into::<Uint8Array>() {
+        Ok(bytes) => Content::from(bytes.to_vec()),
+        Err(blob) => blob_content(blob.unchecked_into()),
+    };
+    let mut write = handle.write_file(content, options.text("path")?.unwrap_or_default());
+    let thrown = Thrown::default();
+    if let Some(callback) = options.function("onProgress") {
+        write = write.progress(thrown.reporter(callback));
     }
+    let mut writing = write.into_future();
+    Ok(Box::pin(poll_fn(move |cx| {
+        let written = writing.as_mut().poll(cx);
+        if let Some(error) = thrown.take() {
+            return Poll::Ready(Err(error));
+        }
+        // A number of bytes in a file is exact in a double.
+        #[allow(clippy::cast_precision_loss)]
+        written.map(|done| done.map(|bytes| JsValue::from_f64(bytes as f64)).map_err(failure))
+    })))
 }
 
 /// What a progress callback threw: the transfer ends with it.

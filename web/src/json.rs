@@ -23,7 +23,7 @@ impl Json {
 
     pub(crate) fn text(&mut self, key: &'static str, value: &str) -> &mut Self {
         self.key(key);
-        quote(&mut self.0, value);
+        push_quoted(&mut self.0, value);
         self
     }
 
@@ -63,7 +63,13 @@ fn separate(out: &mut String) {
     }
 }
 
-pub(crate) fn quote(out: &mut String, text: &str) {
+pub(crate) fn quote(text: &str) -> String {
+    let mut out = String::new();
+    push_quoted(&mut out, text);
+    out
+}
+
+fn push_quoted(out: &mut String, text: &str) {
     out.push('"');
     for letter in text.chars() {
         match letter {

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use boxd::{BoxConfig, Error, Network, ProxyEntry, VolumeMount};
-use js_sys::{Array, Reflect};
+use js_sys::{Array, Function, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use crate::failure::invalid;
@@ -18,7 +18,7 @@ impl Options {
         Self(object)
     }
 
-    fn get(&self, key: &str) -> Option<JsValue> {
+    pub(crate) fn get(&self, key: &str) -> Option<JsValue> {
         let value = Reflect::get(&self.0, &key.into()).unwrap_or_default();
         (!value.is_undefined() && !value.is_null()).then_some(value)
     }
@@ -37,7 +37,7 @@ impl Options {
         self.read(key, "a string", JsValue::as_string)
     }
 
-    pub(crate) fn number(&self, key: &str) -> Result<Option<f64>, JsValue> {
+    fn number(&self, key: &str) -> Result<Option<f64>, JsValue> {
         self.read(key, "a number", |value| value.as_f64().filter(|number| !number.is_nan()))
     }
 
@@ -49,11 +49,15 @@ impl Options {
         T::try_from(whole).map_err(|_| invalid(key, "that small"))
     }
 
+    pub(crate) fn function(&self, key: &str) -> Option<Function> {
+        self.get(key).map(JsCast::unchecked_into)
+    }
+
     pub(crate) fn flag(&self, key: &str) -> Result<Option<bool>, JsValue> {
         self.read(key, "a boolean", JsValue::as_bool)
     }
 
-    fn time(&self, key: &str) -> Result<Option<Duration>, JsValue> {
+    pub(crate) fn time(&self, key: &str) -> Result<Option<Duration>, JsValue> {
         Ok(self.number(key)?.map(millis))
     }
 
@@ -66,13 +70,13 @@ impl Options {
         Ok(list.unwrap_or_default())
     }
 
-    pub(crate) fn texts(&self, key: &str) -> Result<Vec<String>, JsValue> {
+    fn texts(&self, key: &str) -> Result<Vec<String>, JsValue> {
         let list = self.list(key)?;
         list.iter().map(|item| item.as_string().ok_or_else(|| invalid(key, "a list of strings"))).collect()
     }
 
     /// Pairs, given as a list of names and values in turn.
-    pub(crate) fn pairs(&self, key: &str) -> Result<Vec<(String, String)>, JsValue> {
+    fn pairs(&self, key: &str) -> Result<Vec<(String, String)>, JsValue> {
         let mut words = self.texts(key)?.into_iter();
         let mut pairs = Vec::new();
         while let (Some(name), Some(value)) = (words.next(), words.next()) {
@@ -157,12 +161,8 @@ impl Options {
         Ok(config)
     }
 
-    /// Sets what can be set on a command. Answers it, and whether it is to have a terminal.
-    pub(crate) fn command(
-        &self,
-        handle: &boxd::BoxHandle,
-        stdin: Option<Vec<u8>>,
-    ) -> Result<(boxd::Exec, bool), JsValue> {
+    /// A command with all that can be set on it.
+    pub(crate) fn command(&self, handle: &boxd::BoxHandle) -> Result<boxd::Exec, JsValue> {
         let mut exec = match self.text("shell")? {
             Some(line) => handle.exec_shell(line),
             None => handle.exec(self.texts("argv")?),
@@ -178,20 +178,26 @@ impl Options {
         if let Some(limit) = self.number("outputLimit")? {
             exec = exec.output_limit(limit as usize);
         }
-        let interactive = self.flag("interactive")?.unwrap_or_default();
+        let interactive = self.is_interactive()?;
+        let input = self.get("stdin").map(|bytes| bytes.unchecked_into::<Uint8Array>().to_vec());
         let open = interactive || self.flag("keepStdinOpen")?.unwrap_or_default();
-        if stdin.is_some() || !open {
-            exec = exec.stdin(stdin.unwrap_or_default());
+        if input.is_some() || !open {
+            exec = exec.stdin(input.unwrap_or_default());
         }
         if interactive {
             exec = exec.tty(self.count("cols")?, self.count("rows")?);
         }
-        Ok((exec, interactive))
+        Ok(exec)
+    }
+
+    /// Whether a command is to have a terminal.
+    pub(crate) fn is_interactive(&self) -> Result<bool, JsValue> {
+        Ok(self.flag("interactive")?.unwrap_or_default())
     }
 }
 
 /// A time in milliseconds. Negative ones are none at all; the longest is 30 years.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-pub(crate) fn millis(time: f64) -> Duration {
+fn millis(time: f64) -> Duration {
     Duration::from_micros((time.clamp(0.0, 1e12) * 1e3) as u64)
 }

@@ -1,9 +1,8 @@
-import type { Client, Core } from "./client.js";
+import type { Client } from "./client.js";
 import { toBody, toBytes } from "./content.js";
-import { enter } from "./load.js";
 import { ExecProcess } from "./process.js";
 import { ExecResult } from "./result.js";
-import { ByteStream } from "./stream.js";
+import type { ByteStream } from "./stream.js";
 import type {
   BoxInfo,
   BoxStatus,
@@ -12,6 +11,7 @@ import type {
   ExecOptions,
   InteractiveOptions,
   LogOptions,
+  Progress,
   ReadFileOptions,
   RestartPolicy,
   ResumeResult,
@@ -103,7 +103,7 @@ export class Box implements BoxInfo {
    * @throws {@link NotFoundError} when it was destroyed.
    */
   async refresh(options?: CallOptions): Promise<this> {
-    this.#update(await this.#client.json((core) => core.refresh(this.id, this.name, options?.signal)));
+    this.#update(await this.#client.json("refresh", this.#named(), options));
     return this;
   }
 
@@ -114,8 +114,8 @@ export class Box implements BoxInfo {
    * destroyed.
    */
   async waitUntilReady(options?: WaitOptions): Promise<this> {
-    const { timeoutMs, signal } = options ?? {};
-    this.#update(await this.#client.json((core) => core.waitUntilReady(this.id, this.name, timeoutMs, signal)));
+    const given = this.#named({ timeoutMs: options?.timeoutMs });
+    this.#update(await this.#client.json("wait", given, options));
     return this;
   }
 
@@ -176,11 +176,9 @@ export class Box implements BoxInfo {
    * ```
    */
   async writeFile(content: Content, path: string, options?: WriteFileOptions): Promise<number> {
-    const { onProgress, signal } = options ?? {};
-    signal?.throwIfAborted();
-    const body = await toBody(content);
-    const progress = onProgress && ((bytes: number, total: number) => onProgress({ bytes, total }));
-    return this.#client.call((core) => core.writeFile(this.id, this.name, path, body, progress, signal));
+    options?.signal?.throwIfAborted();
+    const given = this.#named({ path, content: await toBody(content), onProgress: reporter(options?.onProgress) });
+    return this.#client.call("write", given, options);
   }
 
   /**
@@ -203,12 +201,9 @@ export class Box implements BoxInfo {
     path: string,
     options: ReadFileOptions = {},
   ): Promise<Uint8Array<ArrayBuffer> | string | Blob | ByteStream> {
-    const { onProgress, signal, as } = options;
-    const progress =
-      onProgress &&
-      ((bytes: number, total?: number) => onProgress(total === undefined ? { bytes } : { bytes, total }));
-    const stream = this.#stream((core) => core.readFile(this.id, this.name, path, progress, signal));
-    switch (as) {
+    const given = this.#named({ path, onProgress: reporter(options.onProgress) });
+    const stream = this.#client.stream("read", given, options);
+    switch (options.as) {
       case "stream":
         return stream;
       case "text":
@@ -232,15 +227,7 @@ export class Box implements BoxInfo {
    * ```
    */
   streamLogs(options?: LogOptions): ByteStream {
-    const { follow = false, signal } = options ?? {};
-    return this.#stream((core) => core.logs(this.id, this.name, follow, signal));
-  }
-
-  #stream(open: (core: Core) => ReturnType<Core["logs"]>): ByteStream {
-    return ByteStream.of(async () => {
-      const core = await this.#client.core();
-      return enter(() => open(core));
-    });
+    return this.#client.stream("logs", this.#named({ follow: options?.follow }), options);
   }
 
   async #run(
@@ -250,25 +237,31 @@ export class Box implements BoxInfo {
     const { env = {}, signal, stdin, stream, ...rest } = options as ExecOptions & { interactive?: boolean };
     signal?.throwIfAborted();
     const input = stdin === undefined ? undefined : await toBytes(stdin);
-    const given = { ...rest, ...command, env: Object.entries(env).flat() };
-    if (stream || rest.interactive) {
-      return ExecProcess.of(
-        await this.#client.call((core) => core.start(this.id, this.name, given, input, signal)),
-      );
-    }
-    return new ExecResult(await this.#client.call((core) => core.exec(this.id, this.name, given, input, signal)));
+    const given = this.#named({ ...rest, ...command, env: Object.entries(env).flat(), stdin: input });
+    return stream || rest.interactive
+      ? ExecProcess.of(await this.#client.call("process", given, { signal }))
+      : new ExecResult(await this.#client.call("exec", given, { signal }));
   }
 
   async #change(verb: Verb, options?: CallOptions): Promise<{ durationMs: number }> {
-    const { status, micros = 0 } = await this.#client.json<{ status: BoxStatus; micros?: number }>((core) =>
-      core.change(this.id, this.name, verb, options?.signal),
-    );
+    const changed = this.#client.json<{ status: BoxStatus; micros?: number }>(verb, this.#named(), options);
+    const { status, micros = 0 } = await changed;
     this.#update({ status });
     return { durationMs: micros / 1000 };
+  }
+
+  /** What the core is told, with which box is meant. */
+  #named(options?: object): object {
+    return { ...options, id: this.id, name: this.name };
   }
 
   /** Takes over what a newer answer says, and keeps what it leaves out. */
   #update(info: Partial<BoxInfo>): void {
     Object.assign(this, info);
   }
+}
+
+/** A progress callback as the core calls it. */
+function reporter(onProgress: ((progress: Progress) => void) | undefined) {
+  return onProgress && ((bytes: number, total?: number) => onProgress(total === undefined ? { bytes } : { bytes, total }));
 }

@@ -3,9 +3,8 @@ import { Compute as Core } from "../pkg/core.js";
 import { withVariables } from "./environment.js";
 import { BoxdError } from "./errors.js";
 import { enter, init, release, settle } from "./load.js";
-import type { ComputeOptions } from "./types.js";
-
-export type { Core };
+import { ByteStream } from "./stream.js";
+import type { CallOptions, ComputeOptions } from "./types.js";
 
 /** @internal */
 export class Client {
@@ -29,15 +28,23 @@ export class Client {
     }
   }
 
-  /** One call. */
-  async call<T>(run: (core: Core) => Promise<T>): Promise<T> {
+  /** One call: web/src/compute.rs says what there is, and what it answers. */
+  async call<T>(operation: string, options: object, call?: CallOptions): Promise<T> {
     const core = await this.core();
-    return settle(() => run(core));
+    return settle(() => core.call(operation, options, call?.signal) as Promise<T>);
   }
 
   /** One call whose answer is a record in JSON. */
-  async json<T>(run: (core: Core) => Promise<string>): Promise<T> {
-    return JSON.parse(await this.call(run)) as T;
+  async json<T>(operation: string, options: object, call?: CallOptions): Promise<T> {
+    return JSON.parse(await this.call<string>(operation, options, call)) as T;
+  }
+
+  /** A stream. Nothing is sent before it is read. */
+  stream(operation: string, options: object, call?: CallOptions): ByteStream {
+    return ByteStream.of(async () => {
+      const core = await this.core();
+      return enter(() => core.open(operation, options, call?.signal));
+    });
   }
 
   /** Gives the core's memory back. What is under way goes on. */

@@ -35,12 +35,12 @@ export class Compute {
 
   /** Who the credentials belong to. Repeated on a lost connection. */
   whoami(options?: CallOptions): Promise<Identity> {
-    return this.#client.json((core) => core.whoami(options?.signal));
+    return this.#client.json("whoami", {}, options);
   }
 
   /** The cluster's defaults. Repeated on a lost connection. */
   config(options?: CallOptions): Promise<ClusterConfig> {
-    return this.#client.json((core) => core.config(options?.signal));
+    return this.#client.json("config", {}, options);
   }
 
   /** Gives back what the client holds. Calls under way go on; new ones are refused, by its boxes too. */
@@ -77,12 +77,12 @@ export class BoxService {
    */
   async create(options: CreateOptions = {}, call?: CallOptions): Promise<Box> {
     const given = { ...options, config: options.config && toCore(options.config) };
-    return this.#box(await this.#client.json((core) => core.create(given, call?.signal)));
+    return this.#box(await this.#client.json("create", given, call));
   }
 
   /** All boxes of the account. Repeated on a lost connection. */
   async list(call?: CallOptions): Promise<Box[]> {
-    const all = await this.#client.json<BoxInfo[]>((core) => core.list(call?.signal));
+    const all = await this.#client.json<BoxInfo[]>("list", {}, call);
     return all.map((info) => this.#box(info));
   }
 
@@ -92,7 +92,7 @@ export class BoxService {
    * @throws {@link NotFoundError} when there is neither.
    */
   async get(nameOrId: string, call?: CallOptions): Promise<Box> {
-    return this.#box(await this.#client.json((core) => core.get(nameOrId, call?.signal)));
+    return this.#box(await this.#client.json("get", { wanted: nameOrId }, call));
   }
 
   /**
@@ -106,7 +106,7 @@ export class BoxService {
       config: options.config && toCore(options.config),
       ...(typeof source === "string" ? { source } : { id: source.id }),
     };
-    return this.#box(await this.#client.json((core) => core.fork(given, call?.signal)));
+    return this.#box(await this.#client.json("fork", given, call));
   }
 
   #box(info: BoxInfo): Box {
