@@ -8,7 +8,8 @@ use bytes::Bytes;
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 use futures_util::FutureExt;
-use prost::Message;
+use prost::encoding::{DecodeContext, WireType, decode_key};
+use prost::{DecodeError, Message};
 
 use crate::boxes::Support;
 use crate::credentials::Credentials;
@@ -254,10 +255,24 @@ impl Retry {
 }
 
 pub(crate) fn decode<Res: Message + Default>(message: Bytes) -> Result<Res> {
-    Res::decode(message).map_err(unreadable)
+    let mut decoded = Res::default();
+    let mut field = |tag, kind, rest: &mut Bytes, context| decoded.merge_field(tag, kind, rest, context);
+    merge(message, &mut field).map_err(unreadable)?;
+    Ok(decoded)
 }
 
-fn unreadable(error: prost::DecodeError) -> Error {
+type MergeField<'a> = dyn FnMut(u32, WireType, &mut Bytes, DecodeContext) -> Result<(), DecodeError> + 'a;
+
+/// [`Message::decode`], compiled once and not for each message.
+fn merge(mut message: Bytes, field: &mut MergeField<'_>) -> Result<(), DecodeError> {
+    while !message.is_empty() {
+        let (tag, kind) = decode_key(&mut message)?;
+        field(tag, kind, &mut message, DecodeContext::default())?;
+    }
+    Ok(())
+}
+
+fn unreadable(error: DecodeError) -> Error {
     Error::of(Code::Internal, format!("the server's answer could not be read: {error}")).because(error)
 }
 

@@ -54,19 +54,21 @@ fn wasm_pack(out: &Path) -> Result<()> {
         .arg("--out-name=core")
         .arg("--out-dir")
         .arg(out)
-        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", remapped_paths())
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", rustflags())
         .args(["--", "--locked"]);
     quietly(toolchain.apply(&mut build))
 }
 
-/// Panic messages name source files. What a page loads is not to name this machine's folders, and is smaller without.
-fn remapped_paths() -> String {
+/// What a page loads leaves out of the wire's messages what the SDK does not look at (build.rs).
+///
+/// Panic messages name source files: they are not to name this machine's folders, and are smaller without.
+fn rustflags() -> String {
     let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let cargo_home = cargo_home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
     let sources = cargo_home.map(|home| home.join("registry/src"));
     let registries = sources.and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten().flatten();
-    let mut flags: Vec<String> =
-        registries.map(|registry| format!("--remap-path-prefix={}/=", registry.path().display())).collect();
+    let mut flags = vec!["--cfg=boxd_page".to_owned()];
+    flags.extend(registries.map(|registry| format!("--remap-path-prefix={}/=", registry.path().display())));
     flags.push(format!("--remap-path-prefix={}/=", workspace::root().display()));
     flags.join(" ")
 }
