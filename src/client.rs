@@ -13,7 +13,7 @@ use prost::{DecodeError, Message};
 
 use crate::boxes::Support;
 use crate::credentials::Credentials;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, span};
 use crate::rt;
 use crate::stream::{Answers, EncodedAnswers};
 use crate::transport::{Call, Code, EncodedMessage, Kind, MessageStream, Method, Status, Transport};
@@ -277,7 +277,7 @@ fn unreadable(error: DecodeError) -> Error {
 }
 
 pub(crate) fn out_of_time(limit: Duration) -> Status {
-    Status::new(Code::DeadlineExceeded, format!("not finished within {limit:?}"))
+    Status::new(Code::DeadlineExceeded, format!("not finished within {}", span(limit)))
 }
 
 impl fmt::Debug for Client {

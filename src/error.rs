@@ -73,7 +73,12 @@ struct Inner {
     retryable: bool,
     outcome_unknown: bool,
     output: Option<PartialOutput>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Source>,
+}
+
+enum Source {
+    Status(Box<Status>),
+    Other(Box<dyn StdError + Send + Sync>),
 }
 
 impl Error {
@@ -132,7 +137,7 @@ impl Error {
             inner.retryable = code == Code::Unavailable && (repeatable || status.is_not_sent());
             inner.retry_after =
                 status.metadata().get("retry-after").and_then(crate::credentials::retry_after);
-            inner.source = Some(Box::new(status));
+            inner.source = Some(Source::Status(Box::new(status)));
         })
     }
 
@@ -141,7 +146,7 @@ impl Error {
         if cfg!(browser) {
             return self;
         }
-        self.amend(|inner| inner.source = Some(Box::new(source)))
+        self.amend(|inner| inner.source = Some(Source::Other(Box::new(source))))
     }
 
     /// Adds to an error that nobody else holds yet; one that was handed out stays as it is.
@@ -209,7 +214,19 @@ impl Error {
 
     /// The underlying status, where the error came from a call.
     pub fn status(&self) -> Option<&Status> {
-        self.0.source.as_deref().and_then(|source| source.downcast_ref())
+        match &self.0.source {
+            Some(Source::Status(status)) => Some(status),
+            _ => None,
+        }
+    }
+}
+
+/// A time as a person writes it. (`Duration`'s own `Debug` does so too, and weighs 2 kB in a page.)
+pub(crate) fn span(time: Duration) -> String {
+    if time.subsec_nanos() == 0 {
+        format!("{} s", time.as_secs())
+    } else {
+        format!("{} ms", u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
     }
 }
 
@@ -245,7 +262,10 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+        self.0.source.as_ref().map(|source| match source {
+            Source::Status(status) => status.as_ref() as &(dyn StdError + 'static),
+            Source::Other(source) => source.as_ref(),
+        })
     }
 }
 

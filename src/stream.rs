@@ -14,7 +14,7 @@ use futures_util::future::poll_fn;
 use prost::Message;
 
 use crate::client::{decode, out_of_time};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, span};
 use crate::rt;
 use crate::transport::{Code, Event, MessageStream, Status};
 
@@ -136,12 +136,12 @@ impl EncodedAnswers {
         } else if let Some(limit) = Clock::poll(&mut self.open, cx) {
             Status::new(
                 Code::DeadlineExceeded,
-                format!("no sign of life from the server within {limit:?} (open_timeout)"),
+                format!("no sign of life from the server within {} (open_timeout)", span(limit)),
             )
         } else if let Some(limit) = Clock::poll(&mut self.idle_clock, cx) {
             Status::new(
                 Code::DeadlineExceeded,
-                format!("nothing came from the server for {limit:?} (idle_timeout)"),
+                format!("nothing came from the server for {} (idle_timeout)", span(limit)),
             )
         } else {
             return Poll::Pending;

@@ -15,7 +15,7 @@ use super::exec::{Exec, Target};
 use super::files::{Content, ReadFile, WriteFile};
 use super::{BoxInfo, BoxStatus, LogStream, RestartPolicy};
 use crate::client::{Client, decode};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, span};
 use crate::rt;
 use crate::transport::{Code, EncodedMessage, Method};
 use crate::wire::{self, methods};
@@ -344,7 +344,7 @@ impl WaitUntilReady {
         let ended = ready.await.unwrap_or_else(|| {
             Err(Error::of(
                 Code::DeadlineExceeded,
-                format!("not ready within {limit:?}; its status is {seen}"),
+                format!("not ready within {}; its status is {seen}", span(limit)),
             ))
         });
         ended.map_err(|error| error.doing(doing))

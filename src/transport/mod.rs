@@ -219,11 +219,12 @@ forward!(Arc, Box);
 /// A second and more is rounded up to a millisecond, so that calls with the same limit carry the same header, which
 /// HTTP/2 then sends as one byte.
 pub(crate) fn timeout_header(timeout: Duration) -> String {
-    const MOST: u128 = 99_999_999;
-    let (value, unit) = match timeout {
-        t if t < Duration::from_secs(1) => (t.as_micros(), 'u'),
-        t if t.as_millis() < MOST => (t.as_nanos().div_ceil(1_000_000), 'm'),
-        t => (u128::from(t.as_secs()).min(MOST), 'S'),
+    const MOST: u64 = 99_999_999;
+    let (seconds, micros) = (timeout.as_secs(), timeout.subsec_micros().into());
+    let (value, unit) = match seconds {
+        0 => (micros, 'u'),
+        s if s < MOST / 1000 => (s * 1000 + u64::from(timeout.subsec_nanos().div_ceil(1_000_000)), 'm'),
+        s => (s.min(MOST), 'S'),
     };
     format!("{value}{unit}")
 }
