@@ -1,13 +1,15 @@
 // The browser benchmark: every client against the same server, in the same run.
 //
 //     node run.mjs --server PROGRAM --package boxd.tgz --protoc PROGRAM --chromium PROGRAM [--rounds 4] [--out FOLDER]
-//                  [--clients raw,connect,…] [--tests unary,…]
+//                  [--clients raw,connect,…] [--tests unary,…] [--doc FILE]
 //
 // Each test of each client gets a Chromium of its own. A round goes through all of them once; the order moves on by one
 // from round to round. What counts is the ratio of two clients within one round, and the median of these.
+//
+// `--doc` puts the tables into a Markdown file, in place of its block of ```text.
 
 import { spawn } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -62,6 +64,7 @@ const { values: options } = parseArgs({
     out: { type: "string", default: "target/bench-browser" },
     clients: { type: "string", default: CLIENTS.join() },
     tests: { type: "string", default: Object.keys(TESTS).join() },
+    doc: { type: "string" },
   },
 });
 const clients = options.clients.split(",");
@@ -100,7 +103,12 @@ try {
 const machine = `${cpus().length} × ${cpus()[0].model}, Node ${process.version}`;
 mkdirSync(out, { recursive: true });
 writeFileSync(join(out, "results.json"), `${JSON.stringify({ machine, rounds, sizes, results }, null, 1)}\n`);
-console.log(report({ machine, rounds, sizes, clients, tests, results }));
+const tables = report({ machine, rounds, sizes, clients, tests, results });
+console.log(tables);
+if (options.doc) {
+  const page = readFileSync(options.doc, "utf8");
+  writeFileSync(options.doc, page.replace(/^```text\n[^]*?^```$/m, () => `\`\`\`text\n${tables}\n\`\`\``));
+}
 
 async function startServer(program, folder) {
   const child = spawn(program, [folder], { stdio: ["ignore", "pipe", "inherit"] });

@@ -14,7 +14,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         Some((what, rest)) if what == "browser" => browser(rest),
         _ => bail!(
             "usage: cargo xtask bench native [--json]\n\
-             \x20      cargo xtask bench browser [--rounds N] [--clients NAME,…] [--tests NAME,…]"
+             \x20      cargo xtask bench browser [--rounds N] [--clients NAME,…] [--tests NAME,…] [--doc FILE]"
         ),
     }
 }
