@@ -134,8 +134,9 @@ async fn waiting_ends_in_time() {
 #[tokio::test]
 async fn the_log_is_the_main_process_and_can_be_followed() {
     let (_cluster, compute) = cluster().await;
-    let main = "echo one; while read line < /tmp/fifo; do echo got $line; done";
-    let config = BoxConfig::new().cmd(["sh", "-c", &format!("mkfifo /tmp/fifo; {main}")]);
+    // Open for writing too, so that no writer's close is the end of the input.
+    let main = "mkfifo /tmp/fifo; exec 3<>/tmp/fifo; echo one; while read line <&3; do echo got $line; done";
+    let config = BoxConfig::new().cmd(["sh", "-c", main]);
     let b = compute.boxes().create("web").config(config).await.unwrap();
     let mut log = b.stream_logs().follow(true);
     let mut seen = String::new();

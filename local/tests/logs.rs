@@ -31,7 +31,7 @@ async fn until(chunks: &mut Streaming<LogChunk>, text: &mut String, end: &str) {
 
 /// A box whose main process writes to the console what it finds in a file.
 async fn echoing(client: &mut Client) -> String {
-    let script = "echo booted; mkfifo lines 2>/dev/null; while :; do cat lines; done";
+    let script = "mkfifo lines 2>/dev/null; echo booted; exec cat <>lines";
     let request =
         CreateVmRequest { cmd: ["sh", "-c", script].map(str::to_owned).to_vec(), ..Default::default() };
     client.create_vm(request).await.unwrap().into_inner().vm_id

@@ -168,7 +168,7 @@ async fn a_log_arrives_while_it_grows() {
     let cluster = Cluster::start().await.unwrap();
     let token = exchange(&cluster.exchange_url(), cluster.api_key()).await;
     let mut grpc = client(&cluster).await;
-    let script = "mkfifo lines; while :; do cat lines; done";
+    let script = "mkfifo lines; exec cat <>lines";
     let request = common::wire::CreateVmRequest {
         cmd: ["sh", "-c", script].map(str::to_owned).to_vec(),
         ..Default::default()

@@ -15,7 +15,7 @@ const MIB: usize = 1024 * 1024;
 pub(crate) async fn walk<T: Transport>(compute: &Compute<T>, name: &str) {
     account(compute).await;
 
-    let config = BoxConfig::new().cmd(["sh", "-c", "mkfifo /tmp/say; while :; do cat /tmp/say; done"]);
+    let config = BoxConfig::new().cmd(["sh", "-c", "mkfifo /tmp/say; exec cat <>/tmp/say"]);
     let b = compute.boxes().create(name).config(config).await.expect("a box is created");
     b.wait_until_ready().await.expect("it gets ready");
     assert_eq!(b.name(), name);

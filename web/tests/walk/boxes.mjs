@@ -3,7 +3,7 @@
 import { equal, ok } from "./check.mjs";
 
 /** Writes to the console what it finds in a file: what `echo >` puts there shows in the box's log. */
-const MAIN = "echo booted, $GREETING; mkfifo lines 2>/dev/null; while :; do cat lines; done";
+const MAIN = "mkfifo lines 2>/dev/null; echo booted, $GREETING; exec cat <>lines";
 
 /** A command line that writes one line to the console. */
 export const say = (line) => `cd; until [ -p lines ]; do sleep 0.01; done; echo ${line} > lines`;
