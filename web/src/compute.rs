@@ -2,9 +2,8 @@
 //!
 //! One export per operation would cost a page some 700 bytes each, here and in the glue.
 
-use std::time::Duration;
-
 use boxd::{BoxHandle, BoxInfo, BoxRef};
+use futures_core::future::BoxFuture;
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
@@ -34,8 +33,11 @@ impl Compute {
     /// gives what it answers: a record as JSON text, unless the arm says otherwise.
     pub fn call(&self, operation: &str, options: JsValue, signal: Option<AbortSignal>) -> Promise {
         let options = Options::new(options);
-        let work = self.start(operation, options, signal.as_ref());
-        promise(work.unwrap_or_else(|error| Box::pin(std::future::ready(Err(error)))), signal)
+        let work = self.start(operation, &options, signal.as_ref());
+        match options.check() {
+            Ok(()) => promise(work, signal),
+            Err(wrong) => Promise::reject(&wrong),
+        }
     }
 
     /// Opens the stream that `operation` names: `"logs"` or `"read"`. Nothing is sent before the first `next`.
@@ -46,80 +48,75 @@ impl Compute {
         signal: Option<AbortSignal>,
     ) -> Result<ByteStream, JsValue> {
         let options = Options::new(options);
-        let handle = self.handle(&options)?;
-        Ok(match operation {
-            "logs" => files::logs(&handle, &options, signal)?,
-            _ => files::read(&handle, &options, signal)?,
-        })
+        let handle = self.handle(&options);
+        let stream = match operation {
+            "logs" => files::logs(&handle, &options, signal),
+            _ => files::read(&handle, &options, signal),
+        };
+        options.check().map(|()| stream)
     }
 }
 
 impl Compute {
     /// The box that `options` name.
-    fn handle(&self, options: &Options) -> Result<BoxHandle, JsValue> {
-        let [id, name] = ["id", "name"].map(|key| options.text(key));
-        Ok(self.inner.boxes().attach(id?.unwrap_or_default(), name?.unwrap_or_default()))
+    fn handle(&self, options: &Options) -> BoxHandle {
+        self.inner.boxes().attach(options.string("id"), options.string("name"))
     }
 
-    fn start(
-        &self,
-        operation: &str,
-        options: Options,
-        signal: Option<&AbortSignal>,
-    ) -> Result<Work, JsValue> {
+    /// The work that `operation` names. Nothing of it is done before it is polled.
+    fn start(&self, operation: &str, options: &Options, signal: Option<&AbortSignal>) -> Work {
         let compute = self.inner.clone();
-        Ok(match operation {
+        match operation {
             "whoami" => Box::pin(whoami(compute)),
             "config" => Box::pin(config(compute)),
             "list" => Box::pin(list(compute)),
             "get" => {
-                let wanted = options.text("wanted")?.unwrap_or_default();
-                Box::pin(async move { compute.boxes().get(wanted).await.map(record).map_err(failure) })
+                let wanted = options.string("wanted");
+                recorded(Box::pin(async move { compute.boxes().get(wanted).await }))
             }
             "create" => {
-                let create = compute.boxes().create(options.text("name")?.unwrap_or_default());
-                let create = create.image(options.text("image")?.unwrap_or_default());
-                let create = create.config(options.config()?.unwrap_or_default()).into_future();
-                Box::pin(async move { create.await.map(record).map_err(failure) })
+                let create = compute.boxes().create(options.string("name")).image(options.string("image"));
+                recorded(create.config(options.config().unwrap_or_default()).into_future())
             }
-            // The source is `id`, or `source`, a name or an id.
+            // The source is `source`, a name or an id, or else `id`.
             "fork" => {
-                let source: BoxRef = match options.text("source")? {
+                let source: BoxRef = match options.text("source") {
                     Some(source) => source.into(),
-                    None => (&compute.boxes().attach(options.text("id")?.unwrap_or_default(), "")).into(),
+                    None => (&self.handle(options)).into(),
                 };
-                let mut fork = compute.boxes().fork(source).name(options.text("name")?.unwrap_or_default());
-                if let Some(config) = options.config()? {
+                let mut fork = compute.boxes().fork(source).name(options.string("forkName"));
+                if let Some(config) = options.config() {
                     fork = fork.config(config);
                 }
-                let fork = fork.into_future();
-                Box::pin(async move { fork.await.map(record).map_err(failure) })
+                recorded(fork.into_future())
             }
             // To an `ExecResult`'s fields.
-            "exec" => exec::run(&self.handle(&options)?, &options)?,
+            "exec" => exec::run(&self.handle(options), options),
             // To a `Process`; `signal` then ends it.
-            "process" => exec::start(&self.handle(&options)?, &options, signal.cloned())?,
+            "process" => exec::start(&self.handle(options), options, signal.cloned()),
             // To the number of bytes.
-            "write" => files::write(&self.handle(&options)?, &options)?,
+            "write" => files::write(&self.handle(options), options),
             // To the box's state then.
             "refresh" => {
-                let handle = self.handle(&options)?;
-                Box::pin(
-                    async move { handle.refresh().await.map(|info| json(&info).into()).map_err(failure) },
-                )
+                let handle = self.handle(options);
+                recorded(Box::pin(async move { handle.refresh().await.map(|_| handle) }))
             }
             "wait" => {
-                let handle = self.handle(&options)?;
+                let handle = self.handle(options);
                 let mut wait = handle.wait_until_ready();
-                if let Some(limit) = options.time("timeoutMs")? {
+                if let Some(limit) = options.time("timeoutMs") {
                     wait = wait.timeout(limit);
                 }
-                let wait = wait.into_future();
-                Box::pin(async move { wait.await.map(|()| record(handle)).map_err(failure) })
+                recorded(Box::pin(async move { wait.await.map(|()| handle) }))
             }
-            verb => Box::pin(change(self.handle(&options)?, Verb::read(verb)?)),
-        })
+            verb => Box::pin(change(self.handle(options), verb.to_owned())),
+        }
     }
+}
+
+/// To a box in JSON.
+fn recorded(work: BoxFuture<'static, boxd::Result<BoxHandle>>) -> Work {
+    Box::pin(async move { work.await.map(|handle| json(&handle.info()).into()).map_err(failure) })
 }
 
 async fn whoami(compute: boxd::Compute) -> Outcome {
@@ -144,52 +141,25 @@ async fn list(compute: boxd::Compute) -> Outcome {
     Ok(Json::list(all.iter().map(|found| json(&found.info()))).into())
 }
 
-#[derive(Clone, Copy)]
-enum Verb {
-    Start,
-    Stop,
-    Reboot,
-    Suspend,
-    Resume,
-    Destroy,
-}
-
-impl Verb {
-    fn read(verb: &str) -> Result<Self, JsValue> {
-        Ok(match verb {
-            "start" => Self::Start,
-            "stop" => Self::Stop,
-            "reboot" => Self::Reboot,
-            "suspend" => Self::Suspend,
-            "resume" => Self::Resume,
-            "destroy" => Self::Destroy,
-            other => return Err(invalid(other, "an operation")),
-        })
-    }
-}
-
 /// To what has changed.
-async fn change(handle: BoxHandle, verb: Verb) -> Outcome {
-    let done = match verb {
-        Verb::Start => handle.start().await.map(|()| None),
-        Verb::Stop => handle.stop().await.map(|()| None),
-        Verb::Reboot => handle.reboot().await.map(|()| None),
-        Verb::Destroy => handle.destroy().await.map(|()| None),
-        Verb::Suspend => handle.suspend().await.map(|done| Some(done.duration)),
-        Verb::Resume => handle.resume().await.map(|done| Some(done.duration)),
+async fn change(handle: BoxHandle, verb: String) -> Outcome {
+    let mut took = None;
+    let done = match verb.as_str() {
+        "start" => handle.start().await,
+        "stop" => handle.stop().await,
+        "reboot" => handle.reboot().await,
+        "destroy" => handle.destroy().await,
+        "suspend" => handle.suspend().await.map(|done| took = Some(done.duration)),
+        "resume" => handle.resume().await.map(|done| took = Some(done.duration)),
+        other => return Err(invalid(other, "an operation")),
     };
-    let took: Option<Duration> = done.map_err(failure)?;
+    done.map_err(failure)?;
     let mut json = Json::object();
     json.text("status", handle.status().as_str());
     if let Some(took) = took {
         json.number("micros", u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
     }
     Ok(json.finish().into())
-}
-
-#[allow(clippy::needless_pass_by_value)] // For `map(record)`.
-fn record(handle: BoxHandle) -> JsValue {
-    json(&handle.info()).into()
 }
 
 /// A box as the fields of `BoxInfo` in `types.ts`. What is not known is left out.

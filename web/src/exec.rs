@@ -21,23 +21,19 @@ use crate::stream::ByteStream;
 use crate::task::{Work, promise};
 
 /// Runs a command to its end.
-pub(crate) fn run(handle: &BoxHandle, options: &Options) -> Result<Work, JsValue> {
-    let command = options.command(handle)?.into_future();
-    Ok(Box::pin(async move { command.await.map(|done| result(&done)).map_err(failure) }))
+pub(crate) fn run(handle: &BoxHandle, options: &Options) -> Work {
+    let command = options.command(handle).into_future();
+    Box::pin(async move { command.await.map(|done| result(&done)).map_err(failure) })
 }
 
 /// Starts a command, which `signal` ends.
-pub(crate) fn start(
-    handle: &BoxHandle,
-    options: &Options,
-    signal: Option<AbortSignal>,
-) -> Result<Work, JsValue> {
-    let command = options.command(handle)?;
-    let interactive = options.is_interactive()?;
-    Ok(Box::pin(async move {
+pub(crate) fn start(handle: &BoxHandle, options: &Options, signal: Option<AbortSignal>) -> Work {
+    let command = options.command(handle);
+    let interactive = options.is_interactive();
+    Box::pin(async move {
         let process = if interactive { command.interactive().await } else { command.stream().await };
         Ok(Process::new(process.map_err(failure)?, signal).into())
-    }))
+    })
 }
 
 fn result(done: &ExecResult) -> JsValue {

@@ -23,43 +23,35 @@ use crate::stream::{ByteStream, Failing};
 use crate::task::Work;
 
 /// The box's console output.
-pub(crate) fn logs(
-    handle: &BoxHandle,
-    options: &Options,
-    signal: Option<AbortSignal>,
-) -> Result<ByteStream, JsValue> {
-    let log = handle.stream_logs().follow(options.flag("follow")?.unwrap_or_default());
-    Ok(ByteStream::new(Box::pin(Failing(log)), signal))
+pub(crate) fn logs(handle: &BoxHandle, options: &Options, signal: Option<AbortSignal>) -> ByteStream {
+    let log = handle.stream_logs().follow(options.flag("follow", false));
+    ByteStream::new(Box::pin(Failing(log)), signal)
 }
 
 /// A file as it comes. `onProgress` is called with the bytes so far and, where known, those in all.
-pub(crate) fn read(
-    handle: &BoxHandle,
-    options: &Options,
-    signal: Option<AbortSignal>,
-) -> Result<ByteStream, JsValue> {
-    let mut read = handle.read_file(options.text("path")?.unwrap_or_default());
+pub(crate) fn read(handle: &BoxHandle, options: &Options, signal: Option<AbortSignal>) -> ByteStream {
+    let mut read = handle.read_file(options.string("path"));
     let thrown = Thrown::default();
     if let Some(callback) = options.function("onProgress") {
         read = read.progress(thrown.reporter(callback));
     }
     let pieces = Reported { pieces: Failing(read.stream()), thrown };
-    Ok(ByteStream::new(Box::pin(pieces), signal))
+    ByteStream::new(Box::pin(pieces), signal)
 }
 
 /// Writes a file: a `Uint8Array`, or a `Blob`, which is read piece by piece.
-pub(crate) fn write(handle: &BoxHandle, options: &Options) -> Result<Work, JsValue> {
+pub(crate) fn write(handle: &BoxHandle, options: &Options) -> Work {
     let content = match options.get("content").unwrap_or_default().dyn_into::<Uint8Array>() {
         Ok(bytes) => Content::from(bytes.to_vec()),
         Err(blob) => blob_content(blob.unchecked_into()),
     };
-    let mut write = handle.write_file(content, options.text("path")?.unwrap_or_default());
+    let mut write = handle.write_file(content, options.string("path"));
     let thrown = Thrown::default();
     if let Some(callback) = options.function("onProgress") {
         write = write.progress(thrown.reporter(callback));
     }
     let mut writing = write.into_future();
-    Ok(Box::pin(poll_fn(move |cx| {
+    Box::pin(poll_fn(move |cx| {
         let written = writing.as_mut().poll(cx);
         if let Some(error) = thrown.take() {
             return Poll::Ready(Err(error));
@@ -67,7 +59,7 @@ pub(crate) fn write(handle: &BoxHandle, options: &Options) -> Result<Work, JsVal
         // A number of bytes in a file is exact in a double.
         #[allow(clippy::cast_precision_loss)]
         written.map(|done| done.map(|bytes| JsValue::from_f64(bytes as f64)).map_err(failure))
-    })))
+    }))
 }
 
 /// What a progress callback threw: the transfer ends with it.

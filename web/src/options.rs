@@ -1,202 +1,234 @@
 //! What callers set: objects that the TypeScript side has put in this form.
 //!
-//! Read field by field: serde and serde-wasm-bindgen would be a sixth of all that a page loads (web/SIZE.md).
+//! Read field by field: serde and serde-wasm-bindgen would be a tenth of all that a page loads (web/SIZE.md).
 
+use std::cell::OnceCell;
+use std::rc::Rc;
 use std::time::Duration;
 
-use boxd::{BoxConfig, Error, Network, ProxyEntry, VolumeMount};
+use boxd::{BoxConfig, BoxHandle, Exec, Network, ProxyEntry, VolumeMount};
 use js_sys::{Array, Function, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 
-use crate::failure::invalid;
+use crate::failure::{failure, invalid};
 
-/// An object whose fields are read by name. What is missing has its default; what has another type is refused.
-pub(crate) struct Options(JsValue);
+/// An object whose fields are read by name. What is missing has its default, and so has what is of another type; the first
+/// such field is what [`Options::check`] tells.
+pub(crate) struct Options {
+    object: JsValue,
+    wrong: Rc<OnceCell<JsValue>>,
+}
 
 impl Options {
     pub(crate) fn new(object: JsValue) -> Self {
-        Self(object)
+        Self { object, wrong: Rc::default() }
+    }
+
+    /// To be asked before anything is done with what was read.
+    pub(crate) fn check(&self) -> Result<(), JsValue> {
+        self.wrong.get().map_or(Ok(()), |wrong| Err(wrong.clone()))
+    }
+
+    fn wrong(&self, key: &str, kind: &str) {
+        // Only the first counts.
+        let _ = self.wrong.set(invalid(key, kind));
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<JsValue> {
-        let value = Reflect::get(&self.0, &key.into()).unwrap_or_default();
+        let value = Reflect::get(&self.object, &key.into()).unwrap_or_default();
         (!value.is_undefined() && !value.is_null()).then_some(value)
     }
 
-    fn read<T>(
-        &self,
-        key: &str,
-        kind: &str,
-        convert: impl FnOnce(&JsValue) -> Option<T>,
-    ) -> Result<Option<T>, JsValue> {
-        let Some(value) = self.get(key) else { return Ok(None) };
-        convert(&value).map(Some).ok_or_else(|| invalid(key, kind))
+    pub(crate) fn text(&self, key: &str) -> Option<String> {
+        let text = self.get(key)?.as_string();
+        if text.is_none() {
+            self.wrong(key, "a string");
+        }
+        text
     }
 
-    pub(crate) fn text(&self, key: &str) -> Result<Option<String>, JsValue> {
-        self.read(key, "a string", JsValue::as_string)
+    /// Text that is empty where there is none.
+    pub(crate) fn string(&self, key: &str) -> String {
+        self.text(key).unwrap_or_default()
     }
 
-    fn number(&self, key: &str) -> Result<Option<f64>, JsValue> {
-        self.read(key, "a number", |value| value.as_f64().filter(|number| !number.is_nan()))
+    fn number(&self, key: &str) -> Option<f64> {
+        let number = self.get(key)?.as_f64().filter(|number| !number.is_nan());
+        if number.is_none() {
+            self.wrong(key, "a number");
+        }
+        number
     }
 
-    /// A number that is cut to what `T` holds.
+    /// A whole number up to `most`; fractions are cut off.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    fn count<T: TryFrom<u64>>(&self, key: &str) -> Result<T, JsValue> {
-        let number = self.number(key)?.unwrap_or_default();
-        let whole = number as u64;
-        T::try_from(whole).map_err(|_| invalid(key, "that small"))
+    fn count(&self, key: &str, most: u32) -> u32 {
+        let number = self.number(key).unwrap_or_default();
+        if !(0.0..=f64::from(most)).contains(&number) {
+            self.wrong(key, "a number that can be right");
+        }
+        number as u32
+    }
+
+    #[allow(clippy::cast_possible_truncation)]
+    fn small(&self, key: &str) -> u16 {
+        self.count(key, u16::MAX.into()) as u16
+    }
+
+    pub(crate) fn flag(&self, key: &str, otherwise: bool) -> bool {
+        let Some(value) = self.get(key) else { return otherwise };
+        value.as_bool().unwrap_or_else(|| {
+            self.wrong(key, "a boolean");
+            otherwise
+        })
     }
 
     pub(crate) fn function(&self, key: &str) -> Option<Function> {
         self.get(key).map(JsCast::unchecked_into)
     }
 
-    pub(crate) fn flag(&self, key: &str) -> Result<Option<bool>, JsValue> {
-        self.read(key, "a boolean", JsValue::as_bool)
+    /// A time in milliseconds. Negative ones are none at all; the longest is 30 years.
+    pub(crate) fn time(&self, key: &str) -> Option<Duration> {
+        self.number(key).map(millis)
     }
 
-    pub(crate) fn time(&self, key: &str) -> Result<Option<Duration>, JsValue> {
-        Ok(self.number(key)?.map(millis))
+    fn seconds(&self, key: &str) -> Option<Duration> {
+        self.number(key).map(|seconds| millis(seconds * 1e3))
     }
 
-    fn seconds(&self, key: &str) -> Result<Option<Duration>, JsValue> {
-        Ok(self.number(key)?.map(|seconds| millis(seconds * 1e3)))
+    fn list(&self, key: &str) -> Array {
+        let list = self.get(key).map(JsCast::dyn_into::<Array>);
+        if let Some(Err(_)) = list {
+            self.wrong(key, "a list");
+        }
+        list.and_then(Result::ok).unwrap_or_default()
     }
 
-    fn list(&self, key: &str) -> Result<Array, JsValue> {
-        let list = self.read(key, "a list", |value| value.dyn_ref::<Array>().cloned())?;
-        Ok(list.unwrap_or_default())
-    }
-
-    fn texts(&self, key: &str) -> Result<Vec<String>, JsValue> {
-        let list = self.list(key)?;
-        list.iter().map(|item| item.as_string().ok_or_else(|| invalid(key, "a list of strings"))).collect()
+    fn texts(&self, key: &str) -> Vec<String> {
+        let list = self.list(key);
+        let texts: Vec<_> = list.iter().filter_map(|item| item.as_string()).collect();
+        if texts.len() != list.length() as usize {
+            self.wrong(key, "a list of strings");
+        }
+        texts
     }
 
     /// Pairs, given as a list of names and values in turn.
-    fn pairs(&self, key: &str) -> Result<Vec<(String, String)>, JsValue> {
-        let mut words = self.texts(key)?.into_iter();
+    fn pairs(&self, key: &str) -> Vec<(String, String)> {
+        let mut words = self.texts(key).into_iter();
         let mut pairs = Vec::new();
         while let (Some(name), Some(value)) = (words.next(), words.next()) {
             pairs.push((name, value));
         }
-        Ok(pairs)
+        pairs
     }
 
-    fn objects(&self, key: &str) -> Result<impl Iterator<Item = Options> + use<>, JsValue> {
-        Ok(self.list(key)?.into_iter().map(Options))
+    fn objects(&self, key: &str) -> impl Iterator<Item = Options> + use<> {
+        let wrong = self.wrong.clone();
+        self.list(key).into_iter().map(move |object| Options { object, wrong: wrong.clone() })
     }
 
     fn object(&self, key: &str) -> Option<Options> {
-        self.get(key).map(Options)
+        Some(Options { object: self.get(key)?, wrong: self.wrong.clone() })
     }
 
     /// A client of the cluster that these name.
     pub(crate) fn compute(&self) -> Result<boxd::Compute, JsValue> {
         let mut builder = boxd::Compute::builder();
-        if let Some(key) = self.text("apiKey")? {
+        if let Some(key) = self.text("apiKey") {
             builder = builder.api_key(key);
         }
-        if let Some(token) = self.text("token")? {
+        if let Some(token) = self.text("token") {
             builder = builder.token(token);
         }
-        if let Some(name) = self.text("environment")? {
-            builder = builder.environment(name.parse().map_err(crate::failure::failure)?);
+        if let Some(name) = self.text("environment") {
+            builder = builder.environment(name.parse().map_err(failure)?);
         }
-        if let Some(url) = self.text("apiUrl")? {
+        if let Some(url) = self.text("apiUrl") {
             builder = builder.api_url(url);
         }
-        if let Some(url) = self.text("exchangeUrl")? {
+        if let Some(url) = self.text("exchangeUrl") {
             builder = builder.exchange_url(url);
         }
-        if let Some(limit) = self.time("requestTimeoutMs")? {
+        if let Some(limit) = self.time("requestTimeoutMs") {
             builder = builder.request_timeout(limit);
         }
-        if let Some(limit) = self.time("openTimeoutMs")? {
+        if let Some(limit) = self.time("openTimeoutMs") {
             builder = builder.open_timeout(limit);
         }
-        if let Some(limit) = self.time("idleTimeoutMs")? {
+        if let Some(limit) = self.time("idleTimeoutMs") {
             builder = builder.idle_timeout(limit);
         }
-        let pause = self.time("retryDelayMs")?.unwrap_or(Duration::from_millis(500));
-        let retries = if self.get("retries").is_some() { self.count("retries")? } else { 2 };
-        builder.retries(retries, pause).build().map_err(|error: Error| crate::failure::failure(error))
+        let retries = if self.get("retries").is_some() { self.count("retries", u32::MAX) } else { 2 };
+        let pause = self.time("retryDelayMs").unwrap_or(Duration::from_millis(500));
+        self.check()?;
+        builder.retries(retries, pause).build().map_err(failure)
     }
 
     /// The configuration of a box, if there is one.
-    pub(crate) fn config(&self) -> Result<Option<BoxConfig>, JsValue> {
-        self.object("config").map(|given| given.read_config()).transpose()
-    }
-
-    fn read_config(&self) -> Result<BoxConfig, JsValue> {
+    pub(crate) fn config(&self) -> Option<BoxConfig> {
+        let given = self.object("config")?;
         let mut config = BoxConfig::new();
-        config.vcpu = self.count("vcpu")?;
-        config.memory = self.text("memory")?.unwrap_or_default();
-        config.disk = self.text("disk")?.unwrap_or_default();
-        config.env = self.pairs("env")?;
-        config.cmd = self.texts("cmd")?;
-        if let Some(policy) = self.text("restartPolicy")? {
+        config.vcpu = given.count("vcpu", u32::MAX);
+        config.memory = given.string("memory");
+        config.disk = given.string("disk");
+        config.env = given.pairs("env");
+        config.cmd = given.texts("cmd");
+        if let Some(policy) = given.text("restartPolicy") {
             config.restart_policy = policy.as_str().into();
         }
-        config.lifecycle.auto_suspend = self.seconds("autoSuspendTimeoutSecs")?;
-        config.lifecycle.auto_destroy = self.seconds("autoDestroyTimeoutSecs")?.unwrap_or_default();
-        if let Some(given) = self.object("network") {
+        config.lifecycle.auto_suspend = given.seconds("autoSuspendTimeoutSecs");
+        config.lifecycle.auto_destroy = given.seconds("autoDestroyTimeoutSecs").unwrap_or_default();
+        config.network = given.object("network").map(|given| {
             let mut network = Network::default();
-            network.ssh = given.flag("ssh")?.unwrap_or(true);
-            for proxy in given.objects("proxies")? {
-                let name = proxy.text("name")?.unwrap_or_default();
-                network.proxies.push(ProxyEntry { name, port: proxy.count("port")? });
-            }
-            config.network = Some(network);
-        }
-        for volume in self.objects("volumes")? {
-            config.volumes.push(VolumeMount {
-                disk_id: volume.text("diskId")?.unwrap_or_default(),
-                mount_path: volume.text("mountPath")?.unwrap_or_default(),
-                read_only: volume.flag("readOnly")?.unwrap_or_default(),
-            });
-        }
-        Ok(config)
+            network.ssh = given.flag("ssh", true);
+            let entry = |proxy: Options| ProxyEntry { name: proxy.string("name"), port: proxy.small("port") };
+            network.proxies = given.objects("proxies").map(entry).collect();
+            network
+        });
+        let mount = |volume: Options| VolumeMount {
+            disk_id: volume.string("diskId"),
+            mount_path: volume.string("mountPath"),
+            read_only: volume.flag("readOnly", false),
+        };
+        config.volumes = given.objects("volumes").map(mount).collect();
+        Some(config)
     }
 
     /// A command with all that can be set on it.
-    pub(crate) fn command(&self, handle: &boxd::BoxHandle) -> Result<boxd::Exec, JsValue> {
-        let mut exec = match self.text("shell")? {
+    pub(crate) fn command(&self, handle: &BoxHandle) -> Exec {
+        let mut exec = match self.text("shell") {
             Some(line) => handle.exec_shell(line),
-            None => handle.exec(self.texts("argv")?),
+            None => handle.exec(self.texts("argv")),
         };
-        exec = exec.envs(self.pairs("env")?);
-        if let Some(path) = self.text("cwd")? {
+        exec = exec.envs(self.pairs("env"));
+        if let Some(path) = self.text("cwd") {
             exec = exec.current_dir(path);
         }
-        if let Some(limit) = self.time("timeoutMs")? {
+        if let Some(limit) = self.time("timeoutMs") {
             exec = exec.timeout(limit);
         }
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        if let Some(limit) = self.number("outputLimit")? {
+        if let Some(limit) = self.number("outputLimit") {
             exec = exec.output_limit(limit as usize);
         }
-        let interactive = self.is_interactive()?;
+        let interactive = self.is_interactive();
         let input = self.get("stdin").map(|bytes| bytes.unchecked_into::<Uint8Array>().to_vec());
-        let open = interactive || self.flag("keepStdinOpen")?.unwrap_or_default();
-        if input.is_some() || !open {
+        if input.is_some() || !(interactive || self.flag("keepStdinOpen", false)) {
             exec = exec.stdin(input.unwrap_or_default());
         }
         if interactive {
-            exec = exec.tty(self.count("cols")?, self.count("rows")?);
+            exec = exec.tty(self.small("cols"), self.small("rows"));
         }
-        Ok(exec)
+        exec
     }
 
     /// Whether a command is to have a terminal.
-    pub(crate) fn is_interactive(&self) -> Result<bool, JsValue> {
-        Ok(self.flag("interactive")?.unwrap_or_default())
+    pub(crate) fn is_interactive(&self) -> bool {
+        self.flag("interactive", false)
     }
 }
 
-/// A time in milliseconds. Negative ones are none at all; the longest is 30 years.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn millis(time: f64) -> Duration {
     Duration::from_micros((time.clamp(0.0, 1e12) * 1e3) as u64)

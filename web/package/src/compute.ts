@@ -102,9 +102,9 @@ export class BoxService {
    */
   async fork(source: Box | string, options: ForkOptions = {}, call?: CallOptions): Promise<Box> {
     const given = {
-      ...options,
+      forkName: options.name,
       config: options.config && toCore(options.config),
-      ...(typeof source === "string" ? { source } : { id: source.id }),
+      ...(typeof source === "string" ? { source } : { id: source.id, name: source.name }),
     };
     return this.#box(await this.#client.json("fork", given, call));
   }

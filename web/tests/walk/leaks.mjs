@@ -10,7 +10,8 @@ export function watchMemory() {
     if (!original) continue;
     WebAssembly[name] = async (...given) => {
       const result = await original.apply(WebAssembly, given);
-      const { memory } = (result.instance ?? result).exports;
+      // The build has given it a shorter name.
+      const memory = Object.values((result.instance ?? result).exports).find((value) => value instanceof WebAssembly.Memory);
       if (memory) memories.push(memory);
       return result;
     };
