@@ -314,10 +314,7 @@ async fn open(settings: Builder) -> Result<(Started, Parts), Error> {
         Api { boxes: boxes.clone(), consoles, credentials: Arc::clone(&credentials), web_port: web.port() };
     let grpc = server::serve_api(api_listener, serving, access.clone(), stop.clone());
     let http = server::serve_web(web_listener, credentials, settings.exchange_limit, access, stop.clone());
-    let servers = vec![
-        tokio::spawn(async { report("the API port", grpc.await) }),
-        tokio::spawn(async { report("the web port", http.await) }),
-    ];
+    let servers = vec![tokio::spawn(grpc), tokio::spawn(http)];
     let started = Started { api, web, api_key, api_key_made, data: data.folder().to_owned() };
     Ok((started, Parts { data, boxes, stop, servers }))
 }
@@ -368,10 +365,4 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
 
 fn local_addr(listener: &TcpListener, address: SocketAddr) -> Result<SocketAddr, Error> {
     listener.local_addr().map_err(|source| Error::Listen { address, source })
-}
-
-fn report<E: fmt::Display>(what: &str, ended: Result<(), E>) {
-    if let Err(error) = ended {
-        eprintln!("boxd-local: {what} has failed: {error}");
-    }
 }

@@ -1,20 +1,26 @@
 //! The two ports: gRPC and HTTP.
 
-use std::io;
-use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Request;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::server::{Server, TcpIncoming};
+use tonic::body::Body;
+use tonic::service::Routes;
 use tonic_web::GrpcWebLayer;
 use tower::util::MapRequestLayer;
+use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 
 use crate::access::{Access, without_parameters};
 use crate::api::{self, Api};
+use crate::connections::serve;
 use crate::credentials::Credentials;
+use crate::deadline::Deadline;
 use crate::web;
 
 /// What a sender may have under way before the box takes it: enough to keep a loopback busy, little enough for many.
@@ -23,31 +29,30 @@ const CONNECTION_WINDOW: u32 = 8 << 20;
 const FRAME: u32 = 128 << 10;
 /// A client that vanished without a word is noticed after this and half as much again.
 const KEEPALIVE: Duration = Duration::from_secs(30);
+/// The head of a request to a box: more than browsers send, and what is more is refused with 431.
+const HEAD_BYTES: usize = 64 << 10;
 
 /// Serves gRPC, and gRPC-web over HTTP/1.1 and HTTP/2, until `stop`, then until its calls have ended.
-pub(crate) async fn serve_api(
-    listener: TcpListener,
-    api: Api,
-    access: Access,
-    stop: CancellationToken,
-) -> Result<(), tonic::transport::Error> {
-    Server::builder()
+pub(crate) async fn serve_api(listener: TcpListener, api: Api, access: Access, stop: CancellationToken) {
+    let service = ServiceBuilder::new()
+        .layer(access.clone())
+        .layer(access.cors())
+        .layer(MapRequestLayer::new(|request: Request<Incoming>| without_parameters(request.map(Body::new))))
+        .layer(GrpcWebLayer::new())
+        .layer(Deadline)
+        .service(Routes::new(api::service(api)).prepare());
+    let mut http = Builder::new(TokioExecutor::new());
+    http.http1().timer(TokioTimer::new());
+    http.http2()
+        .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_frame_size(FRAME)
-        .http2_keepalive_interval(Some(KEEPALIVE))
-        .http2_keepalive_timeout(Some(KEEPALIVE / 2))
-        .accept_http1(true)
-        .layer(access.clone())
-        .layer(access.cors())
-        .layer(MapRequestLayer::new(without_parameters))
-        .layer(GrpcWebLayer::new())
-        .add_service(api::service(api))
-        .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            stop.cancelled_owned(),
-        )
-        .await
+        // As many as the client likes: a command holds a stream as long as it runs.
+        .max_concurrent_streams(None)
+        .keep_alive_interval(KEEPALIVE)
+        .keep_alive_timeout(KEEPALIVE / 2);
+    serve(listener, http, service, stop).await;
 }
 
 /// Serves HTTP until `stop`, then until its requests have ended.
@@ -57,9 +62,10 @@ pub(crate) async fn serve_web(
     exchange_limit: Option<NonZeroU32>,
     access: Access,
     stop: CancellationToken,
-) -> io::Result<()> {
+) {
     let router = web::router(credentials, exchange_limit, access);
-    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
+    let service = service_fn(move |request: Request<Incoming>| router.clone().oneshot(request));
+    let mut http = Builder::new(TokioExecutor::new()).http1_only();
+    http.http1().timer(TokioTimer::new()).max_buf_size(HEAD_BYTES);
+    serve(listener, http, service, stop).await;
 }
