@@ -12,7 +12,7 @@ pub(crate) use boxes::{BoxRecord, ProxyRecord};
 pub(crate) use credentials::{ApiKeyRecord, TokenRecord};
 
 /// One script per schema version, applied in order and once.
-const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
 
 /// Why the store could not answer.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +82,28 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_older_schema_is_upgraded_with_what_is_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(MIGRATIONS[0]).unwrap();
+        old.pragma_update(None, "user_version", 1).unwrap();
+        old.execute_batch(
+            "INSERT INTO boxes VALUES ('vm-1', 'old', 'i', 'stopped', 'always', '[]', '[]', '{}', 1, 2, 3, 4, 5, '', '', 6, 7)",
+        )
+        .unwrap();
+        drop(old);
+        let store = Store::open(&path).unwrap();
+        let upgraded = store.connection.lock().unwrap();
+        let (name, networks): (String, String) = upgraded
+            .query_row("SELECT name, networks FROM boxes", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        assert_eq!((&*name, &*networks), ("old", "[]"));
+        let version: u32 = upgraded.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+        assert_eq!(version, u32::try_from(MIGRATIONS.len()).unwrap());
+    }
 
     #[test]
     fn a_newer_schema_is_left_alone() {

@@ -1,4 +1,4 @@
--- Version 1. Never edit a version that was published: append the next one in `store/mod.rs`.
+-- Version 1. Never edit a version that was published: add the next one, and name it in `store/mod.rs`.
 
 CREATE TABLE boxes (
     id                TEXT PRIMARY KEY,
