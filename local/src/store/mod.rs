@@ -97,10 +97,10 @@ mod tests {
         drop(old);
         let store = Store::open(&path).unwrap();
         let upgraded = store.connection.lock().unwrap();
-        let (name, networks): (String, String) = upgraded
-            .query_row("SELECT name, networks FROM boxes", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        let (name, hibernated): (String, i64) = upgraded
+            .query_row("SELECT name, hibernated_at_ms FROM boxes", [], |row| Ok((row.get(0)?, row.get(1)?)))
             .unwrap();
-        assert_eq!((&*name, &*networks), ("old", "[]"));
+        assert_eq!((&*name, hibernated), ("old", 0));
         let version: u32 = upgraded.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
         assert_eq!(version, u32::try_from(MIGRATIONS.len()).unwrap());
     }

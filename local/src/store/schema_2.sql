@@ -1,8 +1,7 @@
 -- Version 2: templates, disks, networks, ports, domains; hibernation.
 
-ALTER TABLE boxes ADD COLUMN auto_hibernate_secs INTEGER NOT NULL DEFAULT 0;    -- 0: never
-ALTER TABLE boxes ADD COLUMN hibernated_at_ms    INTEGER NOT NULL DEFAULT 0;    -- unix milliseconds; 0: it is not
-ALTER TABLE boxes ADD COLUMN networks            TEXT    NOT NULL DEFAULT '[]'; -- JSON, [id, …]; empty: the default one
+ALTER TABLE boxes ADD COLUMN auto_hibernate_secs INTEGER NOT NULL DEFAULT 0; -- 0: never
+ALTER TABLE boxes ADD COLUMN hibernated_at_ms    INTEGER NOT NULL DEFAULT 0; -- unix milliseconds; 0: it is not
 
 CREATE TABLE templates (
     id         TEXT PRIMARY KEY,
@@ -19,16 +18,15 @@ CREATE TABLE disks (
     created_at_ms INTEGER NOT NULL                -- the wire tells a disk's birth in milliseconds
 ) STRICT;
 
--- Where disks are mounted. A disk that is attached cannot be destroyed; a box that goes lets its disks go.
+-- Where disks are mounted: each in one box at most. A disk that is attached cannot be destroyed; a box that goes lets
+-- its disks go.
 CREATE TABLE attachments (
-    disk_id    TEXT NOT NULL REFERENCES disks (id) ON DELETE RESTRICT,
+    disk_id    TEXT PRIMARY KEY REFERENCES disks (id) ON DELETE RESTRICT,
     box_id     TEXT NOT NULL REFERENCES boxes (id) ON DELETE CASCADE,
     mount_path TEXT NOT NULL,
     read_only  INTEGER NOT NULL,
-    PRIMARY KEY (disk_id, box_id),
     UNIQUE (box_id, mount_path)
 ) STRICT;
-CREATE INDEX attachments_by_box ON attachments (box_id);
 
 CREATE TABLE networks (
     id         TEXT PRIMARY KEY,
@@ -42,8 +40,8 @@ CREATE TABLE ports (
     public_port INTEGER PRIMARY KEY,
     box_id      TEXT NOT NULL REFERENCES boxes (id) ON DELETE CASCADE,
     box_port    INTEGER NOT NULL,
-    protocol    TEXT NOT NULL,
-    UNIQUE (box_id, box_port, protocol)
+    protocol    TEXT NOT NULL,                    -- tcp, udp or both
+    UNIQUE (box_id, box_port)
 ) STRICT;
 
 -- Host names from outside that lead to boxes.
