@@ -109,6 +109,35 @@ impl Client {
         reply.map(|reply| decode(reply?))
     }
 
+    /// As [`Client::unary`]. An error says what was being done, such as `create disk "data"`.
+    pub(crate) fn perform<Req, Res>(
+        &self,
+        doing: String,
+        method: Method<Req, Res>,
+        request: &Req,
+    ) -> impl Future<Output = Result<Res>> + Send + use<Req, Res>
+    where
+        Req: Message,
+        Res: Message + Default,
+    {
+        debug_assert_eq!(method.kind(), Kind::Unary, "{method:?}");
+        let message = EncodedMessage::encode(request);
+        let reply = self.exchange_for(doing, method.path(), method.repeatable(), message);
+        reply.map(|reply| decode(reply?))
+    }
+
+    /// Not generic, as [`Client::exchange`].
+    pub(crate) fn exchange_for(
+        &self,
+        doing: String,
+        path: &'static str,
+        repeatable: bool,
+        message: EncodedMessage,
+    ) -> BoxFuture<'static, Result<Bytes>> {
+        let reply = self.exchange(path, repeatable, message, self.shared.timeouts.request);
+        reply.map(|reply| reply.map_err(|error| error.doing(|| doing))).boxed()
+    }
+
     /// One encoded message there, one back. Neither generic nor part of the futures that wait for it: what a page loads
     /// is a quarter smaller for it.
     pub(crate) fn exchange(
@@ -235,6 +264,11 @@ impl Client {
         call.metadata.insert(VERSION_HEADER, env!("CARGO_PKG_VERSION"));
         Ok(call)
     }
+}
+
+/// `create disk "data"`, for errors.
+pub(crate) fn named(verb: &str, name: &str) -> String {
+    [verb, " \"", name, "\""].concat()
 }
 
 /// What distinguishes one duplex call from another.

@@ -6,11 +6,17 @@ use std::time::Duration;
 
 use prost::Message;
 
+use crate::api_keys::ApiKeys;
 use crate::boxes::Boxes;
 use crate::client::{Client, Retry, Timeouts};
 use crate::config::{Environment, Resolved, Settings};
 use crate::credentials::Credentials;
+use crate::disks::Disks;
+use crate::domains::Domains;
 use crate::error::Result;
+use crate::networks::Networks;
+use crate::templates::Templates;
+use crate::tokens::Tokens;
 use crate::transport::{ChannelSettings, DefaultTransport, Method, Transport};
 use crate::wire::{self, methods};
 
@@ -73,6 +79,36 @@ impl<T: Transport> Compute<T> {
     /// Create, list, get and fork boxes.
     pub fn boxes(&self) -> Boxes {
         Boxes::new(self.client.clone())
+    }
+
+    /// Create, list and delete templates, and create boxes from them.
+    pub fn templates(&self) -> Templates {
+        Templates::new(self.client.clone())
+    }
+
+    /// Create, list, attach and destroy disks.
+    pub fn disks(&self) -> Disks {
+        Disks::new(self.client.clone())
+    }
+
+    /// Bind external domains to boxes.
+    pub fn domains(&self) -> Domains {
+        Domains::new(self.client.clone())
+    }
+
+    /// Create and list networks.
+    pub fn networks(&self) -> Networks {
+        Networks::new(self.client.clone())
+    }
+
+    /// Issue, list and revoke tokens.
+    pub fn tokens(&self) -> Tokens {
+        Tokens::new(self.client.clone())
+    }
+
+    /// Issue, list and delete API keys.
+    pub fn api_keys(&self) -> ApiKeys {
+        ApiKeys::new(self.client.clone())
     }
 
     /// Who the credentials belong to. Repeated on a lost connection.

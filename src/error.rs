@@ -101,6 +101,11 @@ impl Error {
         Self::new(ErrorKind::InvalidArgument, None, format!("{argument}: {why}"))
     }
 
+    /// Refuses an argument that is empty.
+    pub(crate) fn unless_given(argument: &str, text: &str) -> Result<()> {
+        if text.is_empty() { Err(Self::invalid_argument(argument, "is empty")) } else { Ok(()) }
+    }
+
     /// A configuration that cannot work.
     pub(crate) fn config(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::InvalidArgument, None, message.into())

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::exec::quote::check_env_key;
 use crate::error::{Error, Result};
+use crate::time::whole_seconds_u32;
 use crate::wire;
 
 /// What a box is made with. Everything has the server's default unless set.
@@ -121,6 +122,16 @@ impl BoxConfig {
         self
     }
 
+    /// As [`to_wire`](Self::to_wire), for `what` that keeps the processes of what it is made from: the wire carries none.
+    pub(crate) fn to_wire_without_process(&self, what: &str) -> Result<wire::VmConfig> {
+        let processes = !self.env.is_empty() || !self.cmd.is_empty();
+        if processes || self.restart_policy != RestartPolicy::default() {
+            let why = [what, " carries no env, cmd or restart policy of its own"].concat();
+            return Err(Error::invalid_argument("config", why));
+        }
+        self.to_wire()
+    }
+
     /// Checks what can be checked before any I/O, and turns the sized part into its message.
     pub(crate) fn to_wire(&self) -> Result<wire::VmConfig> {
         for (key, value) in &self.env {
@@ -140,8 +151,8 @@ impl BoxConfig {
             memory_bytes: size("memory", &self.memory)?,
             disk_bytes: size("disk", &self.disk)?,
             srf: (self.lifecycle != Lifecycle::default()).then(|| wire::SrfConfig {
-                auto_suspend_timeout_secs: self.lifecycle.auto_suspend.map(seconds),
-                auto_destroy_timeout_secs: seconds(self.lifecycle.auto_destroy),
+                auto_suspend_timeout_secs: self.lifecycle.auto_suspend.map(whole_seconds_u32),
+                auto_destroy_timeout_secs: whole_seconds_u32(self.lifecycle.auto_destroy),
             }),
             network: self.network.as_ref().map(|network| wire::NetworkConfig {
                 ssh: network.ssh,
@@ -170,12 +181,6 @@ pub(crate) fn size(argument: &str, text: &str) -> Result<u64> {
     text.parse()
         .map(Size::as_bytes)
         .map_err(|error: Error| Error::invalid_argument(argument, error.message()))
-}
-
-/// Whole seconds, rounded up so that a short time does not become "never".
-fn seconds(time: Duration) -> u32 {
-    let whole = time.as_secs() + u64::from(time.subsec_nanos() > 0);
-    u32::try_from(whole).unwrap_or(u32::MAX)
 }
 
 /// When the main process of a box is started again.

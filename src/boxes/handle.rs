@@ -1,7 +1,6 @@
 //! A handle to a box: its lifecycle, and the doors to commands, files and logs.
 
 use std::fmt;
-use std::future::IntoFuture;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -15,14 +14,10 @@ use super::exec::{Exec, Target};
 use super::files::{Content, ReadFile, WriteFile};
 use super::{BoxInfo, BoxStatus, LogStream, RestartPolicy};
 use crate::client::{Client, decode};
-use crate::error::{Error, Result, span};
-use crate::rt;
-use crate::transport::{Code, EncodedMessage, Method};
+use crate::error::{Error, Result};
+use crate::time::whole_seconds_u32;
+use crate::transport::{EncodedMessage, Method};
 use crate::wire::{self, methods};
-
-/// How long [`BoxHandle::wait_until_ready`] waits, and how often it looks.
-const READY_TIMEOUT: Duration = Duration::from_secs(90);
-const READY_POLL: Duration = Duration::from_millis(500);
 
 /// A box.
 ///
@@ -30,7 +25,7 @@ const READY_POLL: Duration = Duration::from_millis(500);
 /// [`refresh`](BoxHandle::refresh) asks again. Dropping a handle does nothing to the box.
 #[derive(Clone)]
 pub struct BoxHandle {
-    client: Client,
+    pub(super) client: Client,
     shared: Arc<Shared>,
 }
 
@@ -40,7 +35,7 @@ struct Shared {
 }
 
 impl BoxHandle {
-    pub(super) fn new(client: Client, info: BoxInfo) -> Self {
+    pub(crate) fn new(client: Client, info: BoxInfo) -> Self {
         Self { client, shared: Arc::new(Shared { id: info.id.clone(), info: RwLock::new(info) }) }
     }
 
@@ -136,6 +131,43 @@ impl BoxHandle {
         Ok(ResumeResult { duration: Duration::from_micros(done.resume_us) })
     }
 
+    /// Moves the box's memory to disk and frees what it used. Cheaper than suspended; [`wake`](BoxHandle::wake) takes
+    /// longer than a resume.
+    pub async fn hibernate(&self) -> Result<()> {
+        let request = wire::HibernateVmRequest { vm_id: self.vm_id() };
+        self.change("hibernate", methods::HIBERNATE_VM, &request, BoxStatus::Hibernated).await.map(drop)
+    }
+
+    /// Lets a hibernated box go on where it was.
+    pub async fn wake(&self) -> Result<()> {
+        let request = wire::WakeVmRequest { vm_id: self.vm_id() };
+        self.change("wake", methods::WAKE_VM, &request, BoxStatus::Running).await.map(drop)
+    }
+
+    /// Gives the box another name, under which it is reached at once. Inside, its host name may follow only when it
+    /// boots, and a server may reboot it for that.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a name that is taken or cannot be one. Never sent twice.
+    pub async fn rename(&self, new_name: &str) -> Result<()> {
+        Error::unless_given("new_name", new_name)?;
+        let request = wire::RenameVmRequest { vm_id: self.vm_id(), new_name: new_name.to_owned() };
+        let doing = [&self.doing("rename"), " to ", new_name].concat();
+        let renamed = self.client.perform(doing, methods::RENAME_VM, &request).await?;
+        self.write(|info| info.name = renamed.name);
+        Ok(())
+    }
+
+    /// Sets after how much time without activity the box is suspended, in whole seconds; zero is never.
+    pub async fn set_auto_suspend_timeout(&self, idle: Duration) -> Result<()> {
+        let timeout_secs = whole_seconds_u32(idle);
+        let request = wire::SetAutoSuspendTimeoutRequest { vm_id: self.vm_id(), timeout_secs };
+        let doing = self.doing("set the auto-suspend timeout of");
+        self.client.perform(doing, methods::SET_AUTO_SUSPEND_TIMEOUT, &request).await?;
+        self.write(|info| info.auto_suspend_timeout = Some(Duration::from_secs(timeout_secs.into())));
+        Ok(())
+    }
+
     /// Destroys the box and its files, for good.
     ///
     /// # Errors
@@ -153,31 +185,12 @@ impl BoxHandle {
         self.refresh_within(self.client.request_timeout()).await
     }
 
-    async fn refresh_within(&self, limit: Duration) -> Result<BoxInfo> {
+    pub(super) async fn refresh_within(&self, limit: Duration) -> Result<BoxInfo> {
         let request = wire::GetVmRequest { vm_id: self.vm_id() };
         let vm = self.client.unary_within(methods::GET_VM, &request, limit).await;
-        let vm = vm.map_err(|error| error.doing(|| format!("refresh box {}", self.target())))?;
-        let mut info = self.shared.info.write().unwrap_or_else(PoisonError::into_inner);
-        info.update(vm.into());
-        Ok(info.clone())
-    }
-
-    /// Waits until the box is `running` and a command succeeds in it: 90 s unless
-    /// [`timeout`](WaitUntilReady::timeout) says otherwise.
-    ///
-    /// ```
-    /// # async fn example(compute: boxd::Compute) -> boxd::Result<()> {
-    /// let b = compute.boxes().create("web").await?;
-    /// b.wait_until_ready().timeout(std::time::Duration::from_secs(30)).await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// [`Timeout`](crate::ErrorKind::Timeout) when time runs out; at once when the box has failed, was stopped or was
-    /// destroyed.
-    pub fn wait_until_ready(&self) -> WaitUntilReady {
-        WaitUntilReady { handle: self.clone(), limit: READY_TIMEOUT }
+        let vm = vm.map_err(|error| error.doing(|| self.doing("refresh")))?;
+        self.write(|info| info.update(vm.into()));
+        Ok(self.info())
     }
 
     /// A program and its arguments, to be run in the box. Each argument arrives as it is; no shell reads them.
@@ -239,16 +252,25 @@ impl BoxHandle {
         LogStream::new(self.client.clone(), self.target())
     }
 
-    fn vm_id(&self) -> String {
+    pub(super) fn vm_id(&self) -> String {
         self.shared.id.clone()
     }
 
-    fn target(&self) -> Target {
+    pub(super) fn target(&self) -> Target {
         Target { id: self.vm_id(), name: self.name() }
     }
 
     fn read<R>(&self, what: impl FnOnce(&BoxInfo) -> R) -> R {
         what(&self.shared.info.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn write(&self, what: impl FnOnce(&mut BoxInfo)) {
+        what(&mut self.shared.info.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// `stop box "web" (vm-1)`, for errors.
+    pub(super) fn doing(&self, verb: &str) -> String {
+        format!("{verb} box {}", self.target())
     }
 
     /// A call that leads to another state.
@@ -264,12 +286,12 @@ impl BoxHandle {
         Res: Message + Default,
     {
         let message = EncodedMessage::encode(request);
-        let reply = self.exchange(verb, method.path(), method.repeatable(), message, leads_to);
+        let reply = self.change_by(verb, method.path(), method.repeatable(), message, leads_to);
         reply.map(|reply| decode(reply?))
     }
 
     /// Not generic, as [`Client::exchange`].
-    fn exchange(
+    fn change_by(
         &self,
         verb: &'static str,
         path: &'static str,
@@ -279,10 +301,8 @@ impl BoxHandle {
     ) -> BoxFuture<'static, Result<Bytes>> {
         let handle = self.clone();
         Box::pin(async move {
-            let limit = handle.client.request_timeout();
-            let done = handle.client.exchange(path, repeatable, message, limit).await;
-            let done = done.map_err(|error| error.doing(|| format!("{verb} box {}", handle.target())))?;
-            handle.shared.info.write().unwrap_or_else(PoisonError::into_inner).status = leads_to;
+            let done = handle.client.exchange_for(handle.doing(verb), path, repeatable, message).await?;
+            handle.write(|info| info.status = leads_to);
             Ok(done)
         })
     }
@@ -314,73 +334,4 @@ pub struct SuspendResult {
 pub struct ResumeResult {
     /// How long it took at the server, to the microsecond.
     pub duration: Duration,
-}
-
-/// The wait for a box to be usable. See [`BoxHandle::wait_until_ready`].
-#[must_use = "this waits when it is awaited"]
-#[derive(Clone, Debug)]
-pub struct WaitUntilReady {
-    handle: BoxHandle,
-    limit: Duration,
-}
-
-impl WaitUntilReady {
-    /// How long to wait; every call in it ends by then too. Default: 90 s.
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.limit = limit;
-        self
-    }
-
-    async fn run(self) -> Result<()> {
-        let Self { handle, limit } = self;
-        let mut seen = handle.status();
-        let ready = rt::timeout(limit, async {
-            while !is_ready(&handle, limit, &mut seen).await? {
-                rt::sleep(READY_POLL).await;
-            }
-            Ok(())
-        });
-        let doing = || format!("wait until box {} is ready", handle.target());
-        let ended = ready.await.unwrap_or_else(|| {
-            Err(Error::of(
-                Code::DeadlineExceeded,
-                format!("not ready within {}; its status is {seen}", span(limit)),
-            ))
-        });
-        ended.map_err(|error| error.doing(doing))
-    }
-}
-
-/// Whether the box runs and takes commands.
-async fn is_ready(handle: &BoxHandle, limit: Duration, seen: &mut BoxStatus) -> Result<bool> {
-    *seen = handle.refresh_within(limit).await?.status;
-    if seen.is_final() {
-        let why = format!("the box is {seen}, and will not become ready by itself");
-        return Err(Error::of(Code::FailedPrecondition, why));
-    }
-    if *seen != BoxStatus::Running {
-        return Ok(false);
-    }
-    match handle.exec(["true"]).await {
-        Ok(result) => Ok(result.success()),
-        // These say that it will never work; anything else may pass.
-        Err(error)
-            if matches!(
-                error.grpc_code(),
-                Some(Code::Unauthenticated | Code::PermissionDenied | Code::NotFound)
-            ) =>
-        {
-            Err(error)
-        }
-        Err(_) => Ok(false),
-    }
-}
-
-impl IntoFuture for WaitUntilReady {
-    type Output = Result<()>;
-    type IntoFuture = BoxFuture<'static, Result<()>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
-    }
 }

@@ -71,21 +71,20 @@ impl From<wire::GetVmResponse> for BoxInfo {
     }
 }
 
+/// What a create answers is what a fork answers, less the source.
 impl From<wire::CreateVmResponse> for BoxInfo {
     fn from(vm: wire::CreateVmResponse) -> Self {
-        Self {
-            id: vm.vm_id,
+        wire::ForkVmResponse {
+            vm_id: vm.vm_id,
             name: vm.name,
-            image: vm.image,
             public_ip: vm.public_ip,
-            status: vm.status.as_str().into(),
-            url: some(vm.url),
-            boot_time: millis(vm.boot_time_ms),
-            forked_from: None,
-            restart_policy: None,
-            disk_bytes: None,
-            auto_suspend_timeout: None,
+            url: vm.url,
+            image: vm.image,
+            status: vm.status,
+            boot_time_ms: vm.boot_time_ms,
+            ..wire::ForkVmResponse::default()
         }
+        .into()
     }
 }
 

@@ -6,6 +6,9 @@ mod files;
 mod handle;
 mod info;
 mod logs;
+mod ports;
+mod proxies;
+mod ready;
 mod status;
 
 use std::fmt;
@@ -13,13 +16,18 @@ use std::future::IntoFuture;
 
 use futures_core::future::BoxFuture;
 
+pub(crate) use self::config::size;
 pub use self::config::{BoxConfig, Lifecycle, Network, ProxyEntry, RestartPolicy, Size, VolumeMount};
+use self::exec::Target;
 pub use self::exec::{Cut, Exec, ExecOutput, ExecProcess, ExecResult, ExecStdin, PartialOutput};
 pub(crate) use self::files::Support;
-pub use self::files::{Content, FileStream, Progress, ReadFile, WriteFile};
-pub use self::handle::{BoxHandle, ResumeResult, SuspendResult, WaitUntilReady};
+pub use self::files::{Content, DirEntry, DirListing, FileStream, Progress, ReadFile, WriteFile};
+pub use self::handle::{BoxHandle, ResumeResult, SuspendResult};
 pub use self::info::BoxInfo;
 pub use self::logs::LogStream;
+pub use self::ports::{ExposePort, ExposedPort};
+pub use self::proxies::{Proxy, SetProxyPort};
+pub use self::ready::WaitUntilReady;
 pub use self::status::BoxStatus;
 use crate::client::Client;
 use crate::error::{Error, Result};
@@ -81,9 +89,7 @@ impl Boxes {
     /// [`NotFound`](crate::ErrorKind::NotFound) when there is neither.
     pub async fn get(&self, name_or_id: impl AsRef<str>) -> Result<BoxHandle> {
         let wanted = name_or_id.as_ref();
-        if wanted.is_empty() {
-            return Err(Error::invalid_argument("name_or_id", "is empty"));
-        }
+        Error::unless_given("name_or_id", wanted)?;
         let request = wire::GetVmRequest { vm_id: wanted.to_owned() };
         let info: BoxInfo = match self.client.unary(methods::GET_VM, &request).await {
             Ok(vm) => vm.into(),
@@ -137,13 +143,13 @@ pub struct BoxRef(pub(crate) Reference);
 
 #[derive(Clone, Debug)]
 pub(crate) enum Reference {
-    Id(String),
+    Known(Target),
     NameOrId(String),
 }
 
 impl From<&BoxHandle> for BoxRef {
     fn from(handle: &BoxHandle) -> Self {
-        Self(Reference::Id(handle.id().to_owned()))
+        Self(Reference::Known(handle.target()))
     }
 }
 
@@ -249,23 +255,11 @@ impl ForkBox {
     }
 
     async fn run(self) -> Result<BoxHandle> {
-        let config = self.config.map(|config| {
-            if !config.env.is_empty()
-                || !config.cmd.is_empty()
-                || config.restart_policy != RestartPolicy::default()
-            {
-                return Err(Error::invalid_argument(
-                    "config",
-                    "a fork keeps its source's env, cmd and restart policy",
-                ));
-            }
-            config.to_wire()
-        });
-        let config = config.transpose()?;
+        let config = self.config.map(|config| config.to_wire_without_process("a fork")).transpose()?;
         let client = self.boxes.client.clone();
         let source = client.resolve(&self.source).await?;
         let request = wire::ForkVmRequest {
-            source_vm_id: source.clone(),
+            source_vm_id: source.id.clone(),
             name: self.name,
             config,
             ..wire::ForkVmRequest::default()
@@ -286,11 +280,11 @@ impl IntoFuture for ForkBox {
 }
 
 impl Client {
-    /// The id of a box that was named in a call.
-    pub(crate) async fn resolve(&self, reference: &BoxRef) -> Result<String> {
+    /// The box that was named in a call.
+    pub(crate) async fn resolve(&self, reference: &BoxRef) -> Result<Target> {
         match &reference.0 {
-            Reference::Id(id) => Ok(id.clone()),
-            Reference::NameOrId(wanted) => Ok(Boxes::new(self.clone()).get(wanted).await?.id().to_owned()),
+            Reference::Known(target) => Ok(target.clone()),
+            Reference::NameOrId(wanted) => Ok(Boxes::new(self.clone()).get(wanted).await?.target()),
         }
     }
 }

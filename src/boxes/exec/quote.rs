@@ -27,16 +27,16 @@ fn quote(word: &str) -> String {
     if !word.is_empty() && word.bytes().all(plain) {
         return word.to_owned();
     }
-    format!("'{}'", word.replace('\'', "'\"'\"'"))
+    in_quotes(word)
 }
 
 /// Quotes the first word, which must not become an assignment or a reserved word.
 fn quote_command(word: &str) -> String {
-    if word.contains('=') || RESERVED.contains(&word) {
-        format!("'{}'", word.replace('\'', "'\"'\"'"))
-    } else {
-        quote(word)
-    }
+    if word.contains('=') || RESERVED.contains(&word) { in_quotes(word) } else { quote(word) }
+}
+
+fn in_quotes(word: &str) -> String {
+    ["'", &word.replace('\'', "'\"'\"'"), "'"].concat()
 }
 
 fn check_nul(argument: &str, text: &str) -> Result<()> {

@@ -1,5 +1,6 @@
 //! Files of a box: written from and read into whatever the caller has.
 
+mod dirs;
 #[cfg(not(browser))]
 mod local;
 mod read;
@@ -8,6 +9,7 @@ mod write;
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+pub use self::dirs::{DirEntry, DirListing};
 pub use self::read::{FileStream, ReadFile};
 pub use self::write::{Content, WriteFile};
 use super::exec::Target;
@@ -29,12 +31,10 @@ pub struct Progress {
 /// What is called as a transfer goes on.
 type OnProgress = Box<dyn FnMut(Progress) + Send>;
 
-fn check_path(path: &str) -> Result<()> {
-    if path.is_empty() {
-        return Err(Error::invalid_argument("path", "is empty"));
-    }
+fn check_path(argument: &str, path: &str) -> Result<()> {
+    Error::unless_given(argument, path)?;
     if path.contains('\0') {
-        return Err(Error::invalid_argument("path", "holds a NUL byte"));
+        return Err(Error::invalid_argument(argument, "holds a NUL byte"));
     }
     Ok(())
 }

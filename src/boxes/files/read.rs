@@ -48,7 +48,7 @@ impl ReadFile {
     /// An error at the end says that what came is not all of it. Nothing is sent before the first poll.
     pub fn stream(self) -> FileStream {
         let Self { client, target, path, progress } = self;
-        let state = match check_path(&path) {
+        let state = match check_path("path", &path) {
             Ok(()) => State::Start,
             Err(error) => State::Unary(std::future::ready(Err(error)).boxed()),
         };

@@ -109,7 +109,7 @@ impl WriteFile {
     }
 
     async fn run(self) -> Result<u64> {
-        check_path(&self.path)?;
+        check_path("path", &self.path)?;
         let Self { client, target, content, path, progress } = self;
         let upload = Upload { client, vm_id: target.id.clone(), path, progress };
         let path = upload.path.clone();
