@@ -267,7 +267,7 @@ async fn a_terminal_is_one_and_follows_its_window() {
     stdin.send("while [ \"$(stty size)\" != '45 123' ]; do :; done; echo second-$((1+1))\n").await.unwrap();
     read_until(&mut stdout, &mut seen, "second-2").await;
     // Ctrl-C reaches the command in front; the shell goes on.
-    stdin.send("echo third-$((1+1)); sleep 1000\n").await.unwrap();
+    stdin.send("sh -c 'echo third-$((1+1)); exec sleep 1000'\n").await.unwrap();
     read_until(&mut stdout, &mut seen, "third-2").await;
     stdin.send(vec![3]).await.unwrap();
     stdin.send("exit 7\n").await.unwrap();
