@@ -5,9 +5,11 @@
 
 mod account;
 mod boxes;
+mod domains;
 mod exec;
 mod files;
 mod logs;
+mod proxies;
 mod status;
 
 use std::sync::Arc;
@@ -103,6 +105,17 @@ rpcs! {
         rename_path(RenamePathRequest) -> RenamePathResponse = files::rename;
         delete_path(DeletePathRequest) -> DeletePathResponse = files::delete;
         copy_path(CopyPathRequest) -> CopyPathResponse = files::copy;
+
+        create_proxy(CreateProxyRequest) -> CreateProxyResponse = proxies::create;
+        list_proxies(ListProxiesRequest) -> ListProxiesResponse = proxies::list;
+        set_proxy_port(SetProxyPortRequest) -> SetProxyPortResponse = proxies::set_port;
+        delete_proxy(DeleteProxyRequest) -> DeleteProxyResponse = proxies::delete;
+        bind_domain(BindDomainRequest) -> BindDomainResponse = domains::bind;
+        list_domains(ListDomainsRequest) -> ListDomainsResponse = domains::list;
+        unbind_domain(UnbindDomainRequest) -> UnbindDomainResponse = domains::unbind;
+        add_custom_domain(AddCustomDomainRequest) -> AddCustomDomainResponse = domains::add_custom;
+        list_custom_domains(ListCustomDomainsRequest) -> ListCustomDomainsResponse = domains::list_custom;
+        remove_custom_domain(RemoveCustomDomainRequest) -> RemoveCustomDomainResponse = domains::remove_custom;
 
         whoami(WhoamiRequest) -> WhoamiResponse = account::whoami;
         get_config(GetConfigRequest) -> GetConfigResponse = account::config;

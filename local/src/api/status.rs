@@ -8,8 +8,8 @@ impl From<boxes::Error> for Status {
     fn from(error: boxes::Error) -> Self {
         use boxes::Error as E;
         let code = match &error {
-            E::NoSuchBox(_) | E::NoSuchDisk(_) => Code::NotFound,
-            E::NameTaken(_) => Code::AlreadyExists,
+            E::NoSuchBox(_) | E::NoSuchDisk(_) | E::NoSuchProxy { .. } | E::NoSuchDomain(_) => Code::NotFound,
+            E::NameTaken(_) | E::ProxyTaken { .. } | E::DomainTaken(_) => Code::AlreadyExists,
             E::Invalid(_) => Code::InvalidArgument,
             E::WrongStatus { .. } => Code::FailedPrecondition,
             E::Closing => Code::Unavailable,

@@ -18,6 +18,14 @@ pub(crate) enum Error {
     WrongStatus { name: String, status: Status, hint: &'static str },
     #[error("box {name:?}: {source}")]
     Machine { name: String, source: machine::Error },
+    #[error("box {of:?} has no {}", proxy_name(.proxy))]
+    NoSuchProxy { of: String, proxy: String },
+    #[error("box {of:?} has a proxy named {proxy:?} already")]
+    ProxyTaken { of: String, proxy: String },
+    #[error("domain {0:?} is not bound")]
+    NoSuchDomain(String),
+    #[error("domain {0:?} is bound already; unbind it first")]
+    DomainTaken(String),
     #[error("no disk has the id {0:?}")]
     NoSuchDisk(String),
     #[error("the cluster is shutting down")]
@@ -38,6 +46,10 @@ impl Error {
     pub(super) fn io(what: impl Into<String>, source: io::Error) -> Self {
         Self::Io { what: what.into(), source }
     }
+}
+
+fn proxy_name(name: &str) -> String {
+    if name.is_empty() { "default proxy".to_owned() } else { format!("proxy named {name:?}") }
 }
 
 impl From<io::Error> for Error {

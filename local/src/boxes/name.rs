@@ -1,4 +1,4 @@
-//! Names of boxes: they are host names too, so a DNS label.
+//! Names of boxes and of their proxies: they are parts of host names, so each is a DNS label.
 
 use super::Error;
 
@@ -13,16 +13,21 @@ const NOUNS: [&str; 32] = [
     "pine", "plover", "reed", "river", "robin", "sparrow", "spruce", "swan", "thistle", "willow",
 ];
 
-/// Refuses what is no DNS label.
+/// Refuses a name of a box that is no DNS label.
 pub(super) fn check(name: &str) -> Result<(), Error> {
+    check_label("box name", name)
+}
+
+/// Refuses what is no DNS label; `what` says what it should be the name of.
+pub(super) fn check_label(what: &str, name: &str) -> Result<(), Error> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if name.is_empty() || name.len() > 63 || !name.chars().all(allowed) {
         return Err(Error::invalid(format!(
-            "box name {name:?}: use 1 to 63 of the characters a-z, 0-9 and -, it is a host name too"
+            "{what} {name:?}: use 1 to 63 of the characters a-z, 0-9 and -, it is a host name too"
         )));
     }
     if name.starts_with('-') || name.ends_with('-') {
-        return Err(Error::invalid(format!("box name {name:?}: it cannot start or end with -")));
+        return Err(Error::invalid(format!("{what} {name:?}: it cannot start or end with -")));
     }
     Ok(())
 }

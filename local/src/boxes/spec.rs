@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Error, Status, name};
+use super::{Error, Status, name, routes};
 use crate::credentials::now;
 use crate::machine::RestartPolicy;
 use crate::secret;
@@ -101,14 +101,9 @@ fn with_default(mut proxies: Vec<ProxyRecord>) -> Result<Vec<ProxyRecord>, Error
     let mut names = HashSet::new();
     for proxy in &proxies {
         if !proxy.name.is_empty() {
-            name::check(&proxy.name)?;
+            name::check_label("proxy name", &proxy.name)?;
         }
-        if proxy.port == 0 || proxy.port > u32::from(u16::MAX) {
-            return Err(Error::invalid(format!(
-                "proxy {:?}: port {} is none, use 1 to 65535",
-                proxy.name, proxy.port
-            )));
-        }
+        routes::check_port(&proxy.name, proxy.port)?;
         if !names.insert(proxy.name.as_str()) {
             return Err(Error::invalid(format!("proxy {:?} is given twice", proxy.name)));
         }

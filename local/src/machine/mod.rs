@@ -11,13 +11,16 @@ mod exec;
 mod files;
 mod freezer;
 mod host;
+mod listeners;
 mod monitor;
+mod mounts;
 mod root;
 mod spawner;
 mod spec;
 
 use std::{
     io,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -60,6 +63,8 @@ pub struct Machine {
 
 struct Inner {
     door: Door,
+    /// The agent's program on the host.
+    agent: PathBuf,
     init: Arc<Init>,
     ended: watch::Receiver<bool>,
     /// Locked while the box is on its way between running and standing still.
@@ -122,6 +127,19 @@ impl Machine {
     /// Whether the box is suspended.
     pub fn is_suspended(&self) -> bool {
         self.inner.suspended.load(Ordering::Acquire)
+    }
+
+    /// Mounts a directory of the host into the box as it is, running or suspended.
+    pub async fn mount(&self, mount: Mount) -> Result<(), Error> {
+        mounts::check(&mount)?;
+        let machine = self.clone();
+        blocking(move || mounts::mount(&machine.inner.agent, &machine.inner.init, &mount)).await
+    }
+
+    /// Takes a mount out of the box; [`Error::Busy`] while its processes use it.
+    pub async fn unmount(&self, target: &str) -> Result<(), Error> {
+        let (machine, target) = (self.clone(), target.to_owned());
+        blocking(move || mounts::unmount(&machine.inner.agent, &machine.inner.init, &target)).await
     }
 
     /// Ends the box: SIGTERM, and SIGKILL for what is left after `grace`. No process of it is left on return.
@@ -203,6 +221,13 @@ impl Machine {
             TcpStream::from_std(stream)
         };
         adopt().map_err(|error| Error::io(format!("watching port {port} of the box"), error))
+    }
+
+    /// The TCP ports that something in the box listens on, in ascending order; an error where the box has no network
+    /// of its own.
+    pub async fn listening_ports(&self) -> Result<Vec<u16>, Error> {
+        let init = self.inner.init.pid;
+        blocking(move || listeners::listening(init)).await
     }
 
     async fn ask(&self, request: Request) -> Result<(), Error> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::{Store, StoreError};
+use super::{ProxyRecord, Store, StoreError};
 use crate::boxes::Status;
 
 /// All that outlives a restart about one box.
@@ -28,13 +28,6 @@ pub(crate) struct BoxRecord {
     pub(crate) source_name: String,
     pub(crate) boot_time_ms: u64,
     pub(crate) created_at: i64,
-}
-
-/// A way to reach a port of a box from outside; the default one has no name.
-#[derive(Debug, Clone)]
-pub(crate) struct ProxyRecord {
-    pub(crate) name: String,
-    pub(crate) port: u32,
 }
 
 const COLUMNS: &str = "id, name, image, status, restart_policy, env, cmd, labels, vcpu, memory_bytes, disk_bytes, \
@@ -116,18 +109,6 @@ impl Store {
             let mut query = connection.prepare_cached(&query)?;
             let rows = query.query_map([], |row| Ok(read(row)))?;
             rows.map(|row| row?).collect()
-        })
-        .await
-    }
-
-    pub(crate) async fn proxies(&self, id: &str) -> Result<Vec<ProxyRecord>, StoreError> {
-        let id = id.to_owned();
-        self.run(move |connection| {
-            let mut query = connection
-                .prepare_cached("SELECT name, port FROM proxies WHERE box_id = ?1 ORDER BY name")?;
-            let rows =
-                query.query_map([id], |row| Ok(ProxyRecord { name: row.get(0)?, port: row.get(1)? }))?;
-            Ok(rows.collect::<Result<_, _>>()?)
         })
         .await
     }

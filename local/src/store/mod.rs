@@ -2,14 +2,18 @@
 
 mod boxes;
 mod credentials;
+mod domains;
+mod proxies;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 
-pub(crate) use boxes::{BoxRecord, ProxyRecord};
+pub(crate) use boxes::BoxRecord;
 pub(crate) use credentials::{ApiKeyRecord, TokenRecord};
+pub(crate) use domains::DomainRecord;
+pub(crate) use proxies::{BoxProxy, ProxyRecord};
 
 /// One script per schema version, applied in order and once.
 const MIGRATIONS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
