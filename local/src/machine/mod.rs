@@ -13,14 +13,12 @@ mod freezer;
 mod host;
 mod listeners;
 mod monitor;
-mod mounts;
 mod root;
 mod spawner;
 mod spec;
 
 use std::{
     io,
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -63,8 +61,6 @@ pub struct Machine {
 
 struct Inner {
     door: Door,
-    /// The agent's program on the host.
-    agent: PathBuf,
     init: Arc<Init>,
     ended: watch::Receiver<bool>,
     /// Locked while the box is on its way between running and standing still.
@@ -127,19 +123,6 @@ impl Machine {
     /// Whether the box is suspended.
     pub fn is_suspended(&self) -> bool {
         self.inner.suspended.load(Ordering::Acquire)
-    }
-
-    /// Mounts a directory of the host into the box as it is, running or suspended.
-    pub async fn mount(&self, mount: Mount) -> Result<(), Error> {
-        mounts::check(&mount)?;
-        let machine = self.clone();
-        blocking(move || mounts::mount(&machine.inner.agent, &machine.inner.init, &mount)).await
-    }
-
-    /// Takes a mount out of the box; [`Error::Busy`] while its processes use it.
-    pub async fn unmount(&self, target: &str) -> Result<(), Error> {
-        let (machine, target) = (self.clone(), target.to_owned());
-        blocking(move || mounts::unmount(&machine.inner.agent, &machine.inner.init, &target)).await
     }
 
     /// Ends the box: SIGTERM, and SIGKILL for what is left after `grace`. No process of it is left on return.
