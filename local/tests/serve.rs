@@ -7,7 +7,7 @@ mod common;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use common::server::{Server, serve};
 use common::wire::{
@@ -63,6 +63,23 @@ async fn sigterm_ends_it_in_order() {
     client.whoami(WhoamiRequest {}).await.unwrap();
     assert!(!data.path().join("api-key").exists(), "a given key is not kept in clear");
     assert_eq!(server.terminate(), (Some(0), String::new()), "one line on stdout, and no more");
+}
+
+#[tokio::test]
+async fn commands_end_by_ctrl_c_though_the_cluster_itself_ignores_it() {
+    let data = folder();
+    let serve = serve(data.path(), &[]);
+    let mut background = Command::new("sh");
+    background
+        .args(["-c", "trap '' HUP INT QUIT; exec \"$@\"", "sh"])
+        .arg(serve.get_program())
+        .args(serve.get_args());
+    let server = Server::run(background);
+    let mut client = server.client(data.path()).await;
+    let id = create(&mut client, "").await.vm_id;
+    for (signal, code) in [("HUP", 129), ("INT", 130)] {
+        assert_eq!(sh(&mut client, &id, &format!("kill -{signal} $$")).await.exit_code, code, "SIG{signal}");
+    }
 }
 
 #[test]

@@ -21,6 +21,8 @@ use rustix::{
     io::Errno,
 };
 
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT};
+
 use crate::{
     ending,
     environment::{Environment, raise_descriptor_limit},
@@ -38,6 +40,15 @@ struct Agent {
     supervisor: Supervisor,
 }
 
+/// A cluster that a script put into the background, or that `nohup` runs, ignores these signals, and what is ignored
+/// stays so through every start of a program, down to a command that Ctrl-C would then not reach. What is handled does not.
+fn forget_ignored_signals() -> io::Result<()> {
+    for signal in [SIGHUP, SIGINT, SIGQUIT] {
+        signal_hook::flag::register(signal, Arc::default())?;
+    }
+    Ok(())
+}
+
 /// Serves until the box is shut down.
 pub(crate) fn serve() -> Result<(), Box<dyn Error>> {
     let listener = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
@@ -46,6 +57,7 @@ pub(crate) fn serve() -> Result<(), Box<dyn Error>> {
     rustix::stdio::dup2_stdout(&null)?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
     raise_descriptor_limit();
+    forget_ignored_signals()?;
     let agent = boot(&channel::accept(&listener)?)?;
     loop {
         let connection = match channel::accept(&listener) {

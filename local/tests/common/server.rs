@@ -17,7 +17,11 @@ pub struct Server {
 
 impl Server {
     pub fn start(data: &Path, options: &[&str]) -> Self {
-        let mut process = serve(data, options).stdout(Stdio::piped()).spawn().unwrap();
+        Self::run(serve(data, options))
+    }
+
+    pub fn run(mut command: Command) -> Self {
+        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let parts: Vec<_> = line.trim_end().split(' ').collect();
