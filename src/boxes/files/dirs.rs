@@ -33,10 +33,10 @@ impl BoxHandle {
         Ok(DirListing { entries, truncated: answer.truncated })
     }
 
-    /// Makes a folder in the box. Its parent must be there.
+    /// Makes a folder in the box. Make its parent first: not every server makes that as well.
     ///
     /// # Errors
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) when the path is there already. Never sent twice.
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) when a file is there already. Never sent twice.
     pub async fn create_dir(&self, path: &str) -> Result<()> {
         check_path("path", path)?;
         let request = wire::MkdirRequest { vm_id: self.vm_id(), path: path.to_owned() };
