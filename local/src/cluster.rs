@@ -18,6 +18,7 @@ use crate::boxes::{Boxes, GRACE};
 use crate::console::Consoles;
 use crate::credentials::Credentials;
 use crate::data::Data;
+use crate::proxy::Proxy;
 use crate::store::Store;
 use crate::{Error, machine, server, web};
 
@@ -313,7 +314,14 @@ async fn open(settings: Builder) -> Result<(Started, Parts), Error> {
     let serving =
         Api { boxes: boxes.clone(), consoles, credentials: Arc::clone(&credentials), web_port: web.port() };
     let grpc = server::serve_api(api_listener, serving, access.clone(), stop.clone());
-    let http = server::serve_web(web_listener, credentials, settings.exchange_limit, access, stop.clone());
+    let http = server::serve_web(
+        web_listener,
+        credentials,
+        settings.exchange_limit,
+        access,
+        Proxy::new(boxes.clone()),
+        stop.clone(),
+    );
     let servers = vec![tokio::spawn(grpc), tokio::spawn(http)];
     let started = Started { api, web, api_key, api_key_made, data: data.folder().to_owned() };
     Ok((started, Parts { data, boxes, stop, servers }))

@@ -34,6 +34,7 @@ mod deadline;
 mod error;
 mod jwt;
 pub mod machine;
+mod proxy;
 mod rate_limit;
 mod secret;
 mod server;

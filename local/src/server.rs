@@ -14,13 +14,14 @@ use tonic::body::Body;
 use tonic::service::Routes;
 use tonic_web::GrpcWebLayer;
 use tower::util::MapRequestLayer;
-use tower::{ServiceBuilder, ServiceExt as _, service_fn};
+use tower::{ServiceBuilder, service_fn};
 
 use crate::access::{Access, without_parameters};
 use crate::api::{self, Api};
 use crate::connections::serve;
 use crate::credentials::Credentials;
 use crate::deadline::Deadline;
+use crate::proxy::Proxy;
 use crate::web;
 
 /// What a sender may have under way before the box takes it: enough to keep a loopback busy, little enough for many.
@@ -55,16 +56,17 @@ pub(crate) async fn serve_api(listener: TcpListener, api: Api, access: Access, s
     serve(listener, http, service, stop).await;
 }
 
-/// Serves HTTP until `stop`, then until its requests have ended.
+/// Serves HTTP, the cluster's own and that of boxes, until `stop`, then until its requests have ended.
 pub(crate) async fn serve_web(
     listener: TcpListener,
     credentials: Arc<Credentials>,
     exchange_limit: Option<NonZeroU32>,
     access: Access,
+    proxy: Proxy,
     stop: CancellationToken,
 ) {
     let router = web::router(credentials, exchange_limit, access);
-    let service = service_fn(move |request: Request<Incoming>| router.clone().oneshot(request));
+    let service = service_fn(move |request| web::serve(router.clone(), proxy.clone(), request));
     let mut http = Builder::new(TokioExecutor::new()).http1_only();
     http.http1().timer(TokioTimer::new()).max_buf_size(HEAD_BYTES);
     serve(listener, http, service, stop).await;

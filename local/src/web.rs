@@ -1,26 +1,47 @@
-//! The web port: the exchange of API keys for JWTs.
+//! The web port: the exchange of API keys for JWTs, and beside it whatever boxes serve under their own names.
 
-use std::net::{IpAddr, SocketAddr};
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
-use axum::http::{StatusCode, header};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
+use axum::http::{Request, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
+use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::json;
+use tower::ServiceExt as _;
 
 use crate::access::Access;
 use crate::credentials::{Credentials, Error};
+use crate::proxy::{Proxy, Target};
 use crate::rate_limit::RateLimit;
 
 pub(crate) const EXCHANGE_PATH: &str = "/api/v1/auth/token";
 /// More than any request here needs.
 const BODY_BYTES: usize = 16 << 10;
+
+/// Answers a request by the host that it names: these pages, or a server in a box.
+pub(crate) async fn serve(
+    router: Router,
+    proxy: Proxy,
+    request: Request<Incoming>,
+) -> Result<Response, Infallible> {
+    match proxy.target(&request).await {
+        Target::Cluster => router.oneshot(request).await,
+        Target::Nobody(refusal) => Ok(refusal.page(request.headers())),
+        Target::Box(route) => {
+            let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|from| from.0.ip());
+            Ok(proxy.forward(route, request, from.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))).await)
+        }
+    }
+}
 
 struct Web {
     credentials: Arc<Credentials>,
@@ -48,7 +69,7 @@ struct ExchangeRequest {
     api_key: String,
 }
 
-async fn guard(State(access): State<Access>, request: Request, next: Next) -> Response {
+async fn guard(State(access): State<Access>, request: Request<Body>, next: Next) -> Response {
     match access.check(&request) {
         Ok(()) => next.run(request).await,
         Err(reason) => error(StatusCode::FORBIDDEN, &reason),

@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use error::Error;
 pub(crate) use name::suggest as suggest_name;
-pub(crate) use routes::AUTO;
+pub(crate) use routes::{AUTO, preferred};
 pub(crate) use spec::{DEFAULT_IMAGE, NewBox, Sizes};
 pub(crate) use status::Status;
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{Boxes, Error, State, name};
-use crate::store::{BoxProxy, DomainRecord, ProxyRecord};
+use crate::store::{BoxProxy, DomainRecord, ProxyRecord, RouteRecord};
 
 /// A port that means: whichever the box listens on.
 pub(crate) const AUTO: u32 = 0;
@@ -93,10 +93,20 @@ impl Boxes {
         }
         Err(Error::NoSuchDomain(domain))
     }
+
+    /// Where the proxy `proxy`, empty for the default one, of the box named `name` leads; none if no box is named so.
+    pub(crate) async fn route(&self, name: &str, proxy: &str) -> Result<Option<RouteRecord>, Error> {
+        Ok(self.inner.store.route(name, proxy).await?)
+    }
+
+    /// Where a domain leads; none if it is not bound.
+    pub(crate) async fn route_of_domain(&self, domain: &str) -> Result<Option<RouteRecord>, Error> {
+        Ok(self.inner.store.route_of_domain(domain).await?)
+    }
 }
 
 /// Of the ports that a box listens on, the one that an automatic proxy leads to.
-fn preferred(listening: &[u16]) -> Option<u16> {
+pub(crate) fn preferred(listening: &[u16]) -> Option<u16> {
     WELL_KNOWN.into_iter().find(|port| listening.contains(port)).or_else(|| listening.first().copied())
 }
 

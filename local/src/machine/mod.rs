@@ -151,6 +151,11 @@ impl Machine {
         self.inner.activity.last()
     }
 
+    /// Marks the box as busy, for as long as the guard lives, with something that this type does not see.
+    pub fn in_use(&self) -> impl Send + Unpin + 'static + use<> {
+        self.inner.activity.begin()
+    }
+
     /// Opens a file for writing. Nothing of it shows at `path` until [`Upload::finish`].
     pub async fn upload(&self, path: &str, total: u64) -> Result<Upload, Error> {
         Upload::start(self.connect()?, path, total, self.inner.activity.begin()).await

@@ -13,7 +13,7 @@ use rusqlite::Connection;
 pub(crate) use boxes::BoxRecord;
 pub(crate) use credentials::{ApiKeyRecord, TokenRecord};
 pub(crate) use domains::DomainRecord;
-pub(crate) use proxies::{BoxProxy, ProxyRecord};
+pub(crate) use proxies::{BoxProxy, ProxyRecord, RouteRecord};
 
 /// One script per schema version, applied in order and once.
 const MIGRATIONS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];

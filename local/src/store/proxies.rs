@@ -1,6 +1,6 @@
-//! The HTTP proxies of boxes.
+//! The HTTP proxies of boxes, and where a host name leads.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::{Store, StoreError};
 
@@ -18,6 +18,14 @@ pub(crate) struct BoxProxy {
     pub(crate) box_id: String,
     pub(crate) box_name: String,
     pub(crate) proxy: ProxyRecord,
+}
+
+/// A box that a host name belongs to, and the proxy there, if it has the one that was named.
+#[derive(Debug, Clone)]
+pub(crate) struct RouteRecord {
+    pub(crate) box_id: String,
+    pub(crate) box_name: String,
+    pub(crate) port: Option<u32>,
 }
 
 impl Store {
@@ -81,6 +89,36 @@ impl Store {
         })
         .await
     }
+
+    /// Where the proxy `proxy` of the box named `name` leads.
+    pub(crate) async fn route(&self, name: &str, proxy: &str) -> Result<Option<RouteRecord>, StoreError> {
+        let (name, proxy) = (name.to_owned(), proxy.to_owned());
+        self.run(move |connection| {
+            let mut query = connection.prepare_cached(
+                "SELECT id, boxes.name, port FROM boxes \
+                 LEFT JOIN proxies ON box_id = id AND proxies.name = ?2 WHERE boxes.name = ?1",
+            )?;
+            Ok(query.query_row(params![name, proxy], route).optional()?)
+        })
+        .await
+    }
+
+    /// Where a bound domain leads: to its box's default proxy.
+    pub(crate) async fn route_of_domain(&self, domain: &str) -> Result<Option<RouteRecord>, StoreError> {
+        let domain = domain.to_owned();
+        self.run(move |connection| {
+            let mut query = connection.prepare_cached(
+                "SELECT id, boxes.name, port FROM domains JOIN boxes ON id = domains.box_id \
+                 LEFT JOIN proxies ON proxies.box_id = id AND proxies.name = '' WHERE domain = ?1",
+            )?;
+            Ok(query.query_row([domain], route).optional()?)
+        })
+        .await
+    }
+}
+
+fn route(row: &Row<'_>) -> rusqlite::Result<RouteRecord> {
+    Ok(RouteRecord { box_id: row.get(0)?, box_name: row.get(1)?, port: row.get(2)? })
 }
 
 /// Whether a statement has changed a row.
