@@ -1,9 +1,10 @@
 //! What did not work, as the host is told.
 
 use std::{
-    fmt::Display,
+    fmt::{self, Display},
     io::{self, Write as _},
     path::Path,
+    process::ExitCode,
 };
 
 use boxd_agent::protocol::Reply;
@@ -29,6 +30,17 @@ impl Failure {
     /// `error`, about the file at `path`.
     pub(crate) fn at(path: &Path) -> impl Fn(io::Error) -> Self {
         |error| Self::new(path.to_string_lossy(), error)
+    }
+
+    /// The error's number, for those who can be told no more.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        u8::try_from(self.errno).map_or(ExitCode::FAILURE, ExitCode::from)
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, io::Error::from_raw_os_error(self.errno))
     }
 }
 

@@ -21,3 +21,12 @@ pub const HOME: &str = "/home/boxd";
 /// one, with no open descriptors but the standard ones. The second argument is the `cgroup.procs` file of a control
 /// group to join on the way, or empty.
 pub const OUTSIDE: &str = "outside";
+
+/// The first argument that makes the agent's program, on the host, mount its working directory into a box. Standard
+/// input is the user namespace that the box's mounts belong to, if the third argument is `own`; standard output is the
+/// box's mount namespace. The second argument is where in the box, the fourth `ro` or `rw`. The exit code is the
+/// system's error number.
+pub const MOUNT: &str = "mount";
+
+/// The first argument that undoes [`MOUNT`], with the same arguments but the last.
+pub const UNMOUNT: &str = "unmount";

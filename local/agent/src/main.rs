@@ -7,6 +7,7 @@ mod exec;
 mod failure;
 mod files;
 mod launch;
+mod mounts;
 mod serve;
 mod supervisor;
 
@@ -18,6 +19,8 @@ fn main() -> ExitCode {
         None => serve::serve(),
         Some(word) if word == launch::LAUNCH => launch::launch(arguments),
         Some(word) if word == boxd_agent::OUTSIDE => launch::outside(arguments),
+        Some(word) if word == boxd_agent::MOUNT => return mounts::run(arguments, mounts::mount),
+        Some(word) if word == boxd_agent::UNMOUNT => return mounts::run(arguments, mounts::unmount),
         Some(_) => Err("this program is started by boxd-local, inside a box".into()),
     };
     match outcome {

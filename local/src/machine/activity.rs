@@ -22,9 +22,9 @@ impl Activity {
     }
 
     /// Something begins; it goes on until the guard is dropped.
-    pub(super) fn begin(&self) -> Running {
+    pub(super) fn begin(&self) -> InUse {
         self.change(|state| state.running += 1);
-        Running(self.clone())
+        InUse(self.clone())
     }
 
     pub(super) fn last(&self) -> Instant {
@@ -36,10 +36,11 @@ impl Activity {
     }
 }
 
-/// Something that runs.
-pub(super) struct Running(Activity);
+/// Something that goes on until this is dropped.
+#[must_use]
+pub struct InUse(Activity);
 
-impl Drop for Running {
+impl Drop for InUse {
     fn drop(&mut self) {
         self.0.change(|state| {
             state.running -= 1;

@@ -26,6 +26,7 @@ use super::{
     freezer::{self, Freezer},
     host::Host,
     monitor::{self, Life, Remains},
+    mounts,
     root::blocking,
     spawner::on_spawner,
 };
@@ -44,12 +45,13 @@ pub(super) async fn boot(spec: MachineSpec) -> Result<Machine, Error> {
             RestartPolicy::Never => Restart::Never,
         },
     };
-    let Started { door, console, group, mut life } = blocking(move || start(&spec)).await?;
+    let Started { door, agent, console, group, mut life } = blocking(move || start(&spec)).await?;
     let Ok(init) = (&mut life.init).await else { return Err(failure(life).await) };
     let group = group.filter(|group| freezer::is_member(group, init.pid));
     let machine = Machine {
         inner: Arc::new(Inner {
             door,
+            agent,
             init,
             ended: life.ended.clone(),
             freezer: Arc::new(Mutex::new(group.map_or(Freezer::Signals(Vec::new()), Freezer::Cgroup))),
@@ -105,19 +107,13 @@ fn check(spec: &MachineSpec) -> Result<(), Error> {
     if spec.cmd.iter().any(|word| word.contains('\0')) || spec.cmd.first().is_some_and(String::is_empty) {
         return Err(Error::invalid("the main process's command has an empty program or a zero byte"));
     }
-    for mount in &spec.mounts {
-        if !mount.target.starts_with('/') || mount.target.contains('\0') {
-            return Err(Error::invalid(format!(
-                "{:?} is no place for a mount: it must be absolute",
-                mount.target
-            )));
-        }
-    }
-    Ok(())
+    spec.mounts.iter().try_for_each(mounts::check)
 }
 
 struct Started {
     door: Door,
+    /// The agent's program on the host.
+    agent: PathBuf,
     console: File,
     group: Option<PathBuf>,
     life: Life,
@@ -140,11 +136,7 @@ fn start(spec: &MachineSpec) -> Result<Started, Error> {
     if !spec.root.join("home/boxd").is_dir() {
         return Err(Error::invalid(format!("{} is not a box's root", spec.root.display())));
     }
-    for mount in &spec.mounts {
-        if !mount.source.is_dir() {
-            return Err(Error::NotFound { path: mount.source.display().to_string() });
-        }
-    }
+    spec.mounts.iter().try_for_each(mounts::check_source)?;
     let runtime_dir = spec.runtime_dir.clone();
     let (host, agent) = on_spawner(move || Ok((Host::get()?, bwrap::install_agent(&runtime_dir)?)))?;
     let console = File::options()
@@ -165,16 +157,18 @@ fn start(spec: &MachineSpec) -> Result<Started, Error> {
     let listener =
         channel::listen(&door.path()).map_err(|error| Error::path("listening on", &socket, error))?;
     let group = freezer::create_group(&spec.id);
-    let mut command = bwrap::command(&host, spec, &agent, group.as_deref(), listener);
+    let (status, told) =
+        monitor::status_pipe().map_err(|error| Error::io("making a pipe for bwrap", error))?;
+    let mut command = bwrap::command(&host, spec, &agent, group.as_deref(), listener, told);
     let remains = Remains { socket, group: group.clone() };
     // The command goes with it, and our copy of the listener with the command.
     let child = on_spawner(move || command.spawn().map_err(|error| Error::io("starting bwrap", error)));
     let life = match child {
-        Ok(child) => monitor::watch_over(child, remains)?,
+        Ok(child) => monitor::watch_over(child, status, host.own_users, remains)?,
         Err(error) => {
             remains.clear();
             return Err(error);
         }
     };
-    Ok(Started { door, console, group, life })
+    Ok(Started { door, agent, console, group, life })
 }

@@ -51,13 +51,14 @@ const ROOT_KEEPS: [&str; 8] = [
 ];
 
 /// The command that becomes the box, in a control group if there is one. The agent finds `listener` as its
-/// standard input; on standard output bubblewrap tells of itself.
+/// standard input; bubblewrap tells of itself on `status`.
 pub(super) fn command(
     host: &Host,
     spec: &MachineSpec,
     agent: &Path,
     group: Option<&Path>,
     listener: OwnedFd,
+    status: Stdio,
 ) -> Command {
     let mut command = Command::new(agent);
     command
@@ -105,7 +106,7 @@ pub(super) fn command(
     }
     command.args(["--chdir", HOME, "--", AGENT_PATH]);
     command.env_clear().current_dir("/");
-    command.stdin(Stdio::from(listener)).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdin(Stdio::from(listener)).stdout(status).stderr(Stdio::piped());
     command
 }
 

@@ -38,6 +38,12 @@ pub enum Error {
         /// What is wrong with it.
         message: String,
     },
+    /// Processes in the box use the mount.
+    #[error("{path}: processes in the box use it; end them, or stop the box")]
+    Busy {
+        /// Where it is mounted.
+        path: String,
+    },
     /// Nothing listens on this port inside the box.
     #[error("nothing listens on port {port} in the box")]
     NotListening {

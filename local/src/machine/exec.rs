@@ -16,7 +16,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
     Error,
-    activity::Running,
+    activity::InUse,
     connection::{Connection, unexpected},
     descriptor::{Descriptor, ReadBuffer},
 };
@@ -55,7 +55,7 @@ impl Exec {
     pub(super) async fn start(
         connection: Connection,
         request: ExecRequest,
-        running: Running,
+        running: InUse,
     ) -> Result<Self, Error> {
         if request.command.contains('\0') {
             return Err(Error::invalid("a command cannot contain a zero byte"));
@@ -177,7 +177,7 @@ enum End {
     /// The connection tells of the command's end; dropping it brings that about.
     Running {
         connection: Connection,
-        _running: Running,
+        _running: InUse,
     },
     /// The command ended; some of its output may be on its way.
     Draining {

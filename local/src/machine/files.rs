@@ -13,7 +13,7 @@ use rustix::buffer::spare_capacity;
 
 use super::{
     Error,
-    activity::Running,
+    activity::InUse,
     connection::{Connection, unexpected},
     root::blocking,
 };
@@ -28,7 +28,7 @@ pub struct Upload {
     path: String,
     written: u64,
     total: u64,
-    _running: Running,
+    _running: InUse,
 }
 
 impl Upload {
@@ -36,7 +36,7 @@ impl Upload {
         connection: Connection,
         path: &str,
         total: u64,
-        running: Running,
+        running: InUse,
     ) -> Result<Self, Error> {
         let request = Request::Create { path: path.into() };
         let (Reply::Opened { .. }, [file]) = connection.call(&request, &[]).await? else {
@@ -83,11 +83,11 @@ pub struct Download {
     size: u64,
     read: u64,
     ended: bool,
-    _running: Running,
+    _running: InUse,
 }
 
 impl Download {
-    pub(super) async fn start(connection: Connection, path: &str, running: Running) -> Result<Self, Error> {
+    pub(super) async fn start(connection: Connection, path: &str, running: InUse) -> Result<Self, Error> {
         let request = Request::Open { path: path.into() };
         let (Reply::Opened { size }, [file]) = connection.call(&request, &[]).await? else {
             return Err(unexpected());

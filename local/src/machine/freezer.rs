@@ -220,8 +220,12 @@ mod tests {
                 })
                 .collect()
         };
-        let before = ours();
-        assert_eq!(before.iter().filter(|process| process.is_stopped()).count(), 1, "{before:?}");
+        // The signal was sent; it takes effect when that process next leaves the kernel.
+        let deadline = Instant::now() + PATIENCE;
+        while ours().iter().filter(|process| process.is_stopped()).count() != 1 {
+            assert!(Instant::now() < deadline, "{:?}", ours());
+            thread::sleep(Duration::from_millis(1));
+        }
         let mut stopped = Vec::new();
         stop_all(Pid::from_child(&shell), &mut stopped).unwrap();
         assert_eq!(stopped.len(), 1, "{stopped:?}");

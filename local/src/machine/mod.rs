@@ -13,12 +13,14 @@ mod freezer;
 mod host;
 mod listeners;
 mod monitor;
+mod mounts;
 mod root;
 mod spawner;
 mod spec;
 
 use std::{
     io,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -42,6 +44,7 @@ use self::{
     root::blocking,
 };
 pub use self::{
+    activity::InUse,
     error::Error,
     exec::{Exec, ExecEvent, ExecInput, ExecOutput, ExecRequest, WindowSize},
     files::{DirEntry, Download, Listing, Upload},
@@ -61,6 +64,8 @@ pub struct Machine {
 
 struct Inner {
     door: Door,
+    /// The agent's program on the host.
+    agent: PathBuf,
     init: Arc<Init>,
     ended: watch::Receiver<bool>,
     /// Locked while the box is on its way between running and standing still.
@@ -125,6 +130,19 @@ impl Machine {
         self.inner.suspended.load(Ordering::Acquire)
     }
 
+    /// Mounts a directory of the host into the box as it is, running or suspended.
+    pub async fn mount(&self, mount: Mount) -> Result<(), Error> {
+        mounts::check(&mount)?;
+        let machine = self.clone();
+        blocking(move || mounts::mount(&machine.inner.agent, &machine.inner.init, &mount)).await
+    }
+
+    /// Takes a mount out of the box; [`Error::Busy`] while its processes use it.
+    pub async fn unmount(&self, target: &str) -> Result<(), Error> {
+        let (machine, target) = (self.clone(), target.to_owned());
+        blocking(move || mounts::unmount(&machine.inner.agent, &machine.inner.init, &target)).await
+    }
+
     /// Ends the box: SIGTERM, and SIGKILL for what is left after `grace`. No process of it is left on return.
     pub async fn shutdown(&self, grace: Duration) {
         if !grace.is_zero() {
@@ -152,7 +170,7 @@ impl Machine {
     }
 
     /// Marks the box as busy, for as long as the guard lives, with something that this type does not see.
-    pub fn in_use(&self) -> impl Send + Unpin + 'static + use<> {
+    pub fn in_use(&self) -> InUse {
         self.inner.activity.begin()
     }
 

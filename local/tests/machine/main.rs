@@ -6,6 +6,7 @@ mod exec;
 mod files;
 mod lifecycle;
 mod main_process;
+mod mounts;
 mod network;
 mod roots;
 mod support;
