@@ -8,10 +8,10 @@ use std::collections::HashMap;
 
 use boxd_local::Cluster;
 use common::wire::{
-    CreateVmRequest, DestroyVmRequest, EnvVar, ForkVmRequest, GetVmRequest, GetVmResponse, ListVmsRequest,
-    NetworkConfig, ProxyEntry, RebootVmRequest, RenameVmRequest, ResumeVmRequest,
-    SetAutoSuspendTimeoutRequest, SrfConfig, StartVmRequest, StopVmRequest, SuggestVmNameRequest,
-    SuspendVmRequest, VmConfig, VolumeMount,
+    CreateVmRequest, DestroyVmRequest, DownloadFileRequest, EnvVar, ForkVmRequest, GetVmRequest,
+    GetVmResponse, ListDirRequest, ListVmsRequest, NetworkConfig, ProxyEntry, RebootVmRequest,
+    RenameVmRequest, ResumeVmRequest, SetAutoSuspendTimeoutRequest, SrfConfig, StartVmRequest, StopVmRequest,
+    StreamLogsRequest, SuggestVmNameRequest, SuspendVmRequest, UploadFileRequest, VmConfig, VolumeMount,
 };
 use common::{Client, client, create, eventually, sh};
 use tonic::Code;
@@ -91,7 +91,6 @@ async fn what_makes_no_box_is_refused_and_leaves_none() {
         (Code::InvalidArgument, CreateVmRequest { restart_policy: "sometimes".into(), ..named("never") }),
         (Code::InvalidArgument, CreateVmRequest { env: env("A=B"), ..named("never") }),
         (Code::InvalidArgument, CreateVmRequest { env: env(""), ..named("never") }),
-        (Code::InvalidArgument, configured(VmConfig { network: Some(proxy(0)), ..Default::default() })),
         (Code::InvalidArgument, configured(VmConfig { network: Some(proxy(65536)), ..Default::default() })),
         (Code::NotFound, configured(VmConfig { volumes: vec![volume], ..Default::default() })),
     ] {
@@ -246,8 +245,38 @@ async fn a_fork_has_the_files_and_a_life_of_its_own() {
     assert_eq!(get(&mut client, &source).await.status, "stopped");
     client.start_vm(StartVmRequest { vm_id: source.clone() }).await.unwrap();
     assert_eq!(sh(&mut client, &source, "cat app/data").await.stdout, "one\n");
-    let missing = ForkVmRequest { source_vm_id: "source".into(), ..Default::default() };
+    let missing = ForkVmRequest { source_vm_id: "no-such".into(), ..Default::default() };
     assert_eq!(client.fork_vm(missing).await.unwrap_err().code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn a_box_answers_to_its_name_wherever_it_does_to_its_id() {
+    let cluster = Cluster::start().await.unwrap();
+    let mut client = client(&cluster).await;
+    let id = create(&mut client, "known").await.vm_id;
+    let name = || "known".to_owned();
+    let (path, data) = ("note".to_owned(), bytes::Bytes::from("text"));
+    client.upload_file(UploadFileRequest { vm_id: name(), path: path.clone(), data }).await.unwrap();
+    assert_eq!(sh(&mut client, "known", "cat note").await.stdout, "text");
+    let download = DownloadFileRequest { vm_id: name(), path };
+    assert_eq!(client.download_file(download.clone()).await.unwrap().into_inner().data, "text");
+    client.download_file_stream(download).await.unwrap();
+    client.list_dir(ListDirRequest { vm_id: name(), path: ".".into() }).await.unwrap();
+    client.stream_logs(StreamLogsRequest { vm_id: name(), follow: false }).await.unwrap();
+    client.suspend_vm(SuspendVmRequest { vm_id: name() }).await.unwrap();
+    client.resume_vm(ResumeVmRequest { vm_id: name() }).await.unwrap();
+    client.reboot_vm(RebootVmRequest { vm_id: name() }).await.unwrap();
+    client.stop_vm(StopVmRequest { vm_id: name() }).await.unwrap();
+    client.start_vm(StartVmRequest { vm_id: name() }).await.unwrap();
+    let fork = ForkVmRequest { source_vm_id: name(), ..Default::default() };
+    assert_eq!(client.fork_vm(fork).await.unwrap().into_inner().forked_from, id);
+    client.rename_vm(RenameVmRequest { vm_id: name(), new_name: "renamed".into() }).await.unwrap();
+    assert_eq!(sh(&mut client, "renamed", "cat note").await.stdout, "text");
+    // An id comes first: a box that calls itself by another's id does not hide that one.
+    let twin = create(&mut client, &id).await.vm_id;
+    assert_eq!(get(&mut client, &id).await.vm_id, id);
+    client.destroy_vm(DestroyVmRequest { vm_id: "renamed".into() }).await.unwrap();
+    assert_eq!(get(&mut client, &id).await.vm_id, twin);
 }
 
 #[tokio::test]
@@ -277,15 +306,13 @@ async fn a_destroyed_box_is_gone_with_its_files() {
 
 #[tokio::test]
 async fn a_cluster_ends_with_everything_in_it() {
-    let started = std::time::Instant::now();
     let cluster = Cluster::start().await.unwrap();
-    assert!(started.elapsed() < std::time::Duration::from_secs(1), "{:?}", started.elapsed());
     let mut client = client(&cluster).await;
     let id = create(&mut client, "last").await.vm_id;
     let marker = format!("sleep 31{}", std::process::id());
     sh(&mut client, &id, &format!("{marker} > /dev/null 2>&1 &")).await;
     let data = cluster.data_dir().to_owned();
-    assert!(runs(&marker));
+    eventually("it runs", async || runs(&marker)).await;
     drop(cluster);
     assert!(!data.exists(), "the temporary folder is removed");
     assert!(!runs(&marker), "a process outlived its cluster");

@@ -142,6 +142,27 @@ pub(super) async fn set_auto_suspend(
     Ok(wire::SetAutoSuspendTimeoutResponse::default())
 }
 
+pub(super) async fn hibernate(
+    api: &Api,
+    request: wire::HibernateVmRequest,
+) -> Result<wire::HibernateVmResponse, Status> {
+    api.boxes.hibernate(&request.vm_id).await?;
+    Ok(wire::HibernateVmResponse::default())
+}
+
+pub(super) async fn wake(api: &Api, request: wire::WakeVmRequest) -> Result<wire::WakeVmResponse, Status> {
+    api.boxes.resume(&request.vm_id).await?;
+    Ok(wire::WakeVmResponse::default())
+}
+
+pub(super) async fn set_auto_hibernate(
+    api: &Api,
+    request: wire::SetAutoHibernateTimeoutRequest,
+) -> Result<wire::SetAutoHibernateTimeoutResponse, Status> {
+    api.boxes.set_auto_hibernate(&request.vm_id, request.timeout_secs).await?;
+    Ok(wire::SetAutoHibernateTimeoutResponse::default())
+}
+
 fn read_config(config: Option<wire::VmConfig>) -> Result<(Sizes, Vec<ProxyRecord>), Error> {
     let config = config.unwrap_or_default();
     // There are no disks yet, so no volume can name one.
@@ -178,6 +199,8 @@ fn show(api: &Api, record: BoxRecord) -> wire::GetVmResponse {
         disk_bytes: record.disk_bytes,
         auto_suspend_timeout_secs: record.auto_suspend_secs,
         auto_destroy_timeout_secs: record.auto_destroy_secs,
+        auto_hibernate_timeout_secs: record.auto_hibernate_secs,
+        hibernated_at_ms: record.hibernated_at_ms,
         source: record.source_name,
         source_info,
         vcpu: record.vcpu,

@@ -10,7 +10,7 @@ pub(super) async fn stream(
     api: &Api,
     request: wire::StreamLogsRequest,
 ) -> Result<Stream<wire::LogChunk>, Status> {
-    let console = api.boxes.console(&request.vm_id)?;
+    let console = api.boxes.console(&request.vm_id).await?;
     let chunks = api.consoles.read(console, request.follow).await?;
     Ok(chunks.map_ok(|data| wire::LogChunk { data }).map_err(|error| failed(&error)).boxed())
 }

@@ -97,6 +97,10 @@ rpcs! {
         suggest_vm_name(SuggestVmNameRequest) -> SuggestVmNameResponse = boxes::suggest_name;
         set_auto_suspend_timeout(SetAutoSuspendTimeoutRequest) -> SetAutoSuspendTimeoutResponse
             = boxes::set_auto_suspend;
+        hibernate_vm(HibernateVmRequest) -> HibernateVmResponse = boxes::hibernate;
+        wake_vm(WakeVmRequest) -> WakeVmResponse = boxes::wake;
+        set_auto_hibernate_timeout(SetAutoHibernateTimeoutRequest) -> SetAutoHibernateTimeoutResponse
+            = boxes::set_auto_hibernate;
 
         upload_file(UploadFileRequest) -> UploadFileResponse = files::upload;
         download_file(DownloadFileRequest) -> DownloadFileResponse = files::download;

@@ -8,7 +8,7 @@ use crate::store::StoreError;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("no box has the id {0:?}")]
+    #[error("no box has the id or name {0:?}")]
     NoSuchBox(String),
     #[error("a box named {0:?} exists already")]
     NameTaken(String),

@@ -30,20 +30,21 @@ impl Boxes {
         let inner = Arc::clone(&self.inner);
         let source = source.to_owned();
         self.detached(async move {
-            let (_, state) = inner.locked(&source).await?;
-            let from = inner.record(&source).await?;
+            let (live, state) = inner.locked(&source).await?;
+            let from = inner.record(&live.id).await?;
             let proxies = match new.proxies.as_slice() {
-                [] => inner.store.proxies(&source).await?,
+                [] => inner.store.proxies(&live.id).await?,
                 _ => new.proxies.clone(),
             };
             let (mut record, proxies) = inherit(new, &from, proxies).into_record()?;
+            record.auto_hibernate_secs = from.auto_hibernate_secs;
             record.source_id = from.id;
             record.source_name = from.name;
             let paused = match &*state {
                 State::Running(boot) => Some(boot.machine.clone()),
                 _ => None,
             };
-            let (from, to) = (inner.root(&source), inner.root(&record.id));
+            let (from, to) = (inner.root(&live.id), inner.root(&record.id));
             let fill = async move {
                 if let Some(machine) = &paused {
                     machine.suspend().await?;
@@ -60,10 +61,10 @@ impl Boxes {
         .await
     }
 
-    pub(crate) async fn start(&self, id: &str) -> Result<(), Error> {
-        let (inner, id) = (Arc::clone(&self.inner), id.to_owned());
+    pub(crate) async fn start(&self, key: &str) -> Result<(), Error> {
+        let (inner, key) = (Arc::clone(&self.inner), key.to_owned());
         self.detached(async move {
-            let (live, mut state) = inner.locked(&id).await?;
+            let (live, mut state) = inner.locked(&key).await?;
             match &*state {
                 State::Running(_) => Ok(()),
                 State::Suspended(_) => inner.resume(&live, &mut state).await,
@@ -73,22 +74,22 @@ impl Boxes {
         .await
     }
 
-    pub(crate) async fn stop(&self, id: &str) -> Result<(), Error> {
-        let (inner, id) = (Arc::clone(&self.inner), id.to_owned());
+    pub(crate) async fn stop(&self, key: &str) -> Result<(), Error> {
+        let (inner, key) = (Arc::clone(&self.inner), key.to_owned());
         self.detached(async move {
-            let (_, mut state) = inner.locked(&id).await?;
+            let (live, mut state) = inner.locked(&key).await?;
             halt(&mut state, GRACE).await;
-            Ok(inner.store.set_status(&id, Status::Stopped).await?)
+            Ok(inner.store.set_status(&live.id, Status::Stopped).await?)
         })
         .await
     }
 
-    pub(crate) async fn reboot(&self, id: &str) -> Result<(), Error> {
-        let (inner, id) = (Arc::clone(&self.inner), id.to_owned());
+    pub(crate) async fn reboot(&self, key: &str) -> Result<(), Error> {
+        let (inner, key) = (Arc::clone(&self.inner), key.to_owned());
         self.detached(async move {
-            let (live, mut state) = inner.locked(&id).await?;
+            let (live, mut state) = inner.locked(&key).await?;
             if matches!(*state, State::Down) {
-                return Err(inner.wrong_status(&id, "start it instead").await);
+                return Err(inner.wrong_status(&live.id, "start it instead").await);
             }
             halt(&mut state, GRACE).await;
             inner.boot(&live, &mut state).await
@@ -96,54 +97,26 @@ impl Boxes {
         .await
     }
 
-    /// Stops every process where it stands, and says how long that took.
-    pub(crate) async fn suspend(&self, id: &str) -> Result<Duration, Error> {
-        let (inner, id) = (Arc::clone(&self.inner), id.to_owned());
-        self.detached(async move {
-            let (_, mut state) = inner.locked(&id).await?;
-            inner.suspend(&id, &mut state).await
-        })
-        .await
-    }
-
-    /// Lets a suspended box go on, and says how long that took.
-    pub(crate) async fn resume(&self, id: &str) -> Result<Duration, Error> {
-        let (inner, id) = (Arc::clone(&self.inner), id.to_owned());
-        self.detached(async move {
-            let (live, mut state) = inner.locked(&id).await?;
-            let started = Instant::now();
-            match &*state {
-                State::Running(_) => {}
-                State::Suspended(_) => inner.resume(&live, &mut state).await?,
-                State::Down | State::Destroyed => {
-                    return Err(inner.wrong_status(&id, "start it first").await);
-                }
-            }
-            Ok(started.elapsed())
-        })
-        .await
-    }
-
     /// Ends a box at once and forgets it.
-    pub(crate) async fn destroy(&self, id: &str) -> Result<(), Error> {
-        let (inner, id) = (Arc::clone(&self.inner), id.to_owned());
+    pub(crate) async fn destroy(&self, key: &str) -> Result<(), Error> {
+        let (inner, key) = (Arc::clone(&self.inner), key.to_owned());
         self.detached(async move {
-            let (live, mut state) = inner.locked(&id).await?;
+            let (live, mut state) = inner.locked(&key).await?;
             inner.discard(&live, &mut state).await
         })
         .await
     }
 
     /// Gives a box another name. Its host name is that too, so a running box reboots, as in the cloud.
-    pub(crate) async fn rename(&self, id: &str, name: &str) -> Result<(), Error> {
+    pub(crate) async fn rename(&self, key: &str, name: &str) -> Result<(), Error> {
         name::check(name)?;
-        let (inner, id, name) = (Arc::clone(&self.inner), id.to_owned(), name.to_owned());
+        let (inner, key, name) = (Arc::clone(&self.inner), key.to_owned(), name.to_owned());
         self.detached(async move {
-            let (live, mut state) = inner.locked(&id).await?;
-            if inner.record(&id).await?.name == name {
+            let (live, mut state) = inner.locked(&key).await?;
+            if inner.record(&live.id).await?.name == name {
                 return Ok(());
             }
-            if !inner.store.rename_box(&id, &name).await? {
+            if !inner.store.rename_box(&live.id, &name).await? {
                 return Err(Error::NameTaken(name));
             }
             if matches!(*state, State::Running(_) | State::Suspended(_)) {
@@ -151,31 +124,6 @@ impl Boxes {
                 inner.boot(&live, &mut state).await?;
             }
             Ok(())
-        })
-        .await
-    }
-
-    pub(crate) async fn set_auto_suspend(&self, id: &str, secs: u32) -> Result<(), Error> {
-        let (_, _state) = self.inner.locked(id).await?;
-        Ok(self.inner.store.set_auto_suspend(id, secs).await?)
-    }
-
-    /// The machine of a box that runs; a suspended one is woken, as in the cloud.
-    pub(crate) async fn awake(&self, id: &str) -> Result<Machine, Error> {
-        let (live, mut state) = self.inner.locked(id).await?;
-        if let State::Running(boot) = &*state {
-            return Ok(boot.machine.clone());
-        }
-        if matches!(*state, State::Down) {
-            return Err(self.inner.wrong_status(id, "start it first").await);
-        }
-        let inner = Arc::clone(&self.inner);
-        self.detached(async move {
-            inner.resume(&live, &mut state).await?;
-            match &*state {
-                State::Running(boot) => Ok(boot.machine.clone()),
-                _ => Err(Error::NoSuchBox(live.id.clone())),
-            }
         })
         .await
     }
@@ -240,6 +188,7 @@ impl Inner {
             Ok(machine) => {
                 let boot = Boot { machine, run: Arc::new(()) };
                 *state = State::Running(boot.clone());
+                live.plans.send_replace(());
                 self.watch(Arc::clone(live), boot);
                 let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
                 // 0 would mean that it is not known.
@@ -289,31 +238,6 @@ impl Inner {
         });
     }
 
-    pub(super) async fn suspend(&self, id: &str, state: &mut State) -> Result<Duration, Error> {
-        let boot = match &*state {
-            State::Running(boot) => boot.clone(),
-            State::Suspended(_) => return Ok(Duration::ZERO),
-            State::Down | State::Destroyed => return Err(self.wrong_status(id, "start it first").await),
-        };
-        let started = Instant::now();
-        if let Err(source) = boot.machine.suspend().await {
-            return Err(self.failed(id, source).await);
-        }
-        let took = started.elapsed();
-        *state = State::Suspended(Some(boot));
-        self.store.set_status(id, Status::Suspended).await?;
-        Ok(took)
-    }
-
-    async fn resume(self: &Arc<Self>, live: &Arc<Live>, state: &mut State) -> Result<(), Error> {
-        let State::Suspended(Some(boot)) = &*state else { return self.boot(live, state).await };
-        if let Err(source) = boot.machine.resume().await {
-            return Err(self.failed(&live.id, source).await);
-        }
-        *state = State::Running(boot.clone());
-        Ok(self.store.set_status(&live.id, Status::Running).await?)
-    }
-
     /// Ends a box and removes all that is kept of it.
     pub(super) async fn discard(self: &Arc<Self>, live: &Live, state: &mut State) -> Result<(), Error> {
         halt(state, Duration::ZERO).await;
@@ -345,7 +269,7 @@ impl Inner {
         });
     }
 
-    async fn wrong_status(&self, id: &str, hint: &'static str) -> Error {
+    pub(super) async fn wrong_status(&self, id: &str, hint: &'static str) -> Error {
         match self.record(id).await {
             Ok(record) => Error::WrongStatus { name: record.name, status: record.status, hint },
             Err(error) => error,

@@ -3,6 +3,7 @@
 mod error;
 mod lifecycle;
 mod name;
+mod rest;
 mod restore;
 mod routes;
 mod spec;
@@ -12,9 +13,9 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -55,6 +56,10 @@ struct Live {
     /// Held through every change of the box, so that they follow one another.
     state: Arc<Mutex<State>>,
     destroyed: CancellationToken,
+    /// When the box came into memory: the start of its rest, if it has no machine to tell.
+    since: Instant,
+    /// Told when the box's rest has to be planned anew: it runs again, or its timers were set.
+    plans: watch::Sender<()>,
 }
 
 enum State {
@@ -113,10 +118,10 @@ impl Boxes {
         Ok(self.inner.store.boxes().await?)
     }
 
-    pub(crate) fn console(&self, id: &str) -> Result<Console, Error> {
-        let live = self.inner.live(id)?;
+    pub(crate) async fn console(&self, key: &str) -> Result<Console, Error> {
+        let live = self.inner.find(key).await?;
         Ok(Console {
-            path: self.inner.console(id),
+            path: self.inner.console(&live.id),
             destroyed: live.destroyed.clone(),
             closing: self.inner.closing.clone(),
         })
@@ -169,22 +174,40 @@ impl Inner {
         self.read().get(id).cloned().ok_or_else(|| Error::NoSuchBox(id.to_owned()))
     }
 
-    /// The box, with its state locked; an error once it is destroyed.
-    async fn locked(&self, id: &str) -> Result<(Arc<Live>, OwnedMutexGuard<State>), Error> {
-        let live = self.live(id)?;
+    /// A box by its id or else its name.
+    async fn find(&self, key: &str) -> Result<Arc<Live>, Error> {
+        if let Ok(live) = self.live(key) {
+            return Ok(live);
+        }
+        match self.store.box_by_id_or_name(key).await? {
+            Some(record) => self.live(&record.id),
+            None => Err(Error::NoSuchBox(key.to_owned())),
+        }
+    }
+
+    /// The box with this id or name, with its state locked; an error once it is destroyed.
+    async fn locked(&self, key: &str) -> Result<(Arc<Live>, OwnedMutexGuard<State>), Error> {
+        let live = self.find(key).await?;
         let state = Arc::clone(&live.state).lock_owned().await;
         if matches!(*state, State::Destroyed) {
-            return Err(Error::NoSuchBox(id.to_owned()));
+            return Err(Error::NoSuchBox(key.to_owned()));
         }
         Ok((live, state))
     }
 
     /// Adds a box to the map, its state locked before anyone can see it.
-    async fn enter(&self, id: &str, state: State) -> (Arc<Live>, OwnedMutexGuard<State>) {
+    async fn enter(self: &Arc<Self>, id: &str, state: State) -> (Arc<Live>, OwnedMutexGuard<State>) {
         let state = Arc::new(Mutex::new(state));
         let guard = Arc::clone(&state).lock_owned().await;
-        let live = Arc::new(Live { id: id.to_owned(), state, destroyed: CancellationToken::new() });
+        let live = Arc::new(Live {
+            id: id.to_owned(),
+            state,
+            destroyed: CancellationToken::new(),
+            since: Instant::now(),
+            plans: watch::Sender::new(()),
+        });
         self.write(|boxes| boxes.insert(id.to_owned(), Arc::clone(&live)));
+        self.let_rest(&live);
         (live, guard)
     }
 

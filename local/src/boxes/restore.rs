@@ -17,7 +17,9 @@ impl Boxes {
                 // Never answered for: its maker was killed while its files were being laid down.
                 Status::Pending => inner.store.delete_box(&record.id).await?,
                 Status::Starting | Status::Running => inner.boot_again(&record.id).await?,
-                Status::Suspended => drop(inner.enter(&record.id, State::Suspended(None)).await),
+                Status::Suspended | Status::Hibernated => {
+                    drop(inner.enter(&record.id, State::Suspended(None)).await);
+                }
                 Status::Stopped | Status::Failed => drop(inner.enter(&record.id, State::Down).await),
             }
         }

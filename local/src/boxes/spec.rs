@@ -77,6 +77,8 @@ impl NewBox {
             disk_bytes: self.sizes.disk_bytes.unwrap_or(DISK_BYTES),
             auto_suspend_secs: self.sizes.auto_suspend_secs.unwrap_or(0),
             auto_destroy_secs: self.sizes.auto_destroy_secs.unwrap_or(0),
+            auto_hibernate_secs: 0,
+            hibernated_at_ms: 0,
             source_id: String::new(),
             source_name: String::new(),
             boot_time_ms: 0,

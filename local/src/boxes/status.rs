@@ -1,6 +1,6 @@
 //! What a box is doing, in the words of the wire.
 
-/// The status strings that this cluster uses; it has no `hibernated` and no `migrating`.
+/// The status strings that this cluster uses; it has no `migrating`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
     /// Being made: its files are not all there yet.
@@ -9,6 +9,7 @@ pub(crate) enum Status {
     Starting,
     Running,
     Suspended,
+    Hibernated,
     Stopped,
     /// It did not boot.
     Failed,
@@ -21,6 +22,7 @@ impl Status {
             Self::Starting => "starting",
             Self::Running => "running",
             Self::Suspended => "suspended",
+            Self::Hibernated => "hibernated",
             Self::Stopped => "stopped",
             Self::Failed => "failed",
         }
@@ -33,6 +35,7 @@ impl Status {
             "starting" => Self::Starting,
             "running" => Self::Running,
             "suspended" => Self::Suspended,
+            "hibernated" => Self::Hibernated,
             "stopped" => Self::Stopped,
             _ => Self::Failed,
         }

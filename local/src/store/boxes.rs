@@ -23,6 +23,9 @@ pub(crate) struct BoxRecord {
     pub(crate) disk_bytes: u64,
     pub(crate) auto_suspend_secs: u32,
     pub(crate) auto_destroy_secs: u32,
+    pub(crate) auto_hibernate_secs: u32,
+    /// Unix milliseconds; 0 when it is not hibernated.
+    pub(crate) hibernated_at_ms: i64,
     /// The box that this one was forked from, as it was then; empty for none.
     pub(crate) source_id: String,
     pub(crate) source_name: String,
@@ -31,7 +34,8 @@ pub(crate) struct BoxRecord {
 }
 
 const COLUMNS: &str = "id, name, image, status, restart_policy, env, cmd, labels, vcpu, memory_bytes, disk_bytes, \
-                       auto_suspend_secs, auto_destroy_secs, source_id, source_name, boot_time_ms, created_at";
+                       auto_suspend_secs, auto_destroy_secs, auto_hibernate_secs, hibernated_at_ms, source_id, \
+                       source_name, boot_time_ms, created_at";
 
 impl Store {
     /// Adds a box and its proxies; false when its name is taken.
@@ -44,7 +48,8 @@ impl Store {
             let step = connection.transaction()?;
             let added = step.execute(
                 &format!(
-                    "INSERT INTO boxes ({COLUMNS}) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17) \
+                    "INSERT INTO boxes ({COLUMNS}) \
+                     VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19) \
                      ON CONFLICT (name) DO NOTHING"
                 ),
                 params![
@@ -61,6 +66,8 @@ impl Store {
                     record.disk_bytes.cast_signed(),
                     record.auto_suspend_secs,
                     record.auto_destroy_secs,
+                    record.auto_hibernate_secs,
+                    record.hibernated_at_ms,
                     record.source_id,
                     record.source_name,
                     record.boot_time_ms.cast_signed(),
@@ -116,7 +123,23 @@ impl Store {
     pub(crate) async fn set_status(&self, id: &str, status: Status) -> Result<(), StoreError> {
         let id = id.to_owned();
         self.run(move |connection| {
-            update(connection, "UPDATE boxes SET status = ?2 WHERE id = ?1", params![id, status.as_str()])
+            update(
+                connection,
+                "UPDATE boxes SET status = ?2, hibernated_at_ms = 0 WHERE id = ?1",
+                params![id, status.as_str()],
+            )
+        })
+        .await
+    }
+
+    pub(crate) async fn set_hibernated(&self, id: &str, at_ms: i64) -> Result<(), StoreError> {
+        let id = id.to_owned();
+        self.run(move |connection| {
+            update(
+                connection,
+                "UPDATE boxes SET status = ?2, hibernated_at_ms = ?3 WHERE id = ?1",
+                params![id, Status::Hibernated.as_str(), at_ms],
+            )
         })
         .await
     }
@@ -127,7 +150,7 @@ impl Store {
         self.run(move |connection| {
             update(
                 connection,
-                "UPDATE boxes SET status = ?2, boot_time_ms = ?3 WHERE id = ?1",
+                "UPDATE boxes SET status = ?2, boot_time_ms = ?3, hibernated_at_ms = 0 WHERE id = ?1",
                 params![id, Status::Running.as_str(), boot_time_ms.cast_signed()],
             )
         })
@@ -154,6 +177,14 @@ impl Store {
         let id = id.to_owned();
         self.run(move |connection| {
             update(connection, "UPDATE boxes SET auto_suspend_secs = ?2 WHERE id = ?1", params![id, secs])
+        })
+        .await
+    }
+
+    pub(crate) async fn set_auto_hibernate(&self, id: &str, secs: u32) -> Result<(), StoreError> {
+        let id = id.to_owned();
+        self.run(move |connection| {
+            update(connection, "UPDATE boxes SET auto_hibernate_secs = ?2 WHERE id = ?1", params![id, secs])
         })
         .await
     }
@@ -185,6 +216,8 @@ fn read(row: &Row<'_>) -> Result<BoxRecord, StoreError> {
         disk_bytes: row.get::<_, i64>("disk_bytes")?.cast_unsigned(),
         auto_suspend_secs: row.get("auto_suspend_secs")?,
         auto_destroy_secs: row.get("auto_destroy_secs")?,
+        auto_hibernate_secs: row.get("auto_hibernate_secs")?,
+        hibernated_at_ms: row.get("hibernated_at_ms")?,
         source_id: row.get("source_id")?,
         source_name: row.get("source_name")?,
         boot_time_ms: row.get::<_, i64>("boot_time_ms")?.cast_unsigned(),

@@ -103,9 +103,9 @@ pub fn first(id: &str, line: &str) -> ExecChunk {
     ExecChunk { vm_id: id.to_owned(), command: line.to_owned(), ..Default::default() }
 }
 
-/// Asks again until the answer is yes; fails after ten seconds.
+/// Asks again until the answer is yes; fails after half a minute.
 pub async fn eventually(what: &str, mut check: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(30);
     while !check().await {
         assert!(Instant::now() < deadline, "never: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
