@@ -9,30 +9,18 @@
 
 #![allow(clippy::print_stdout, missing_docs)]
 
+mod common;
+
 use std::time::{Duration, Instant};
 
 use boxd::{BoxConfig, BoxHandle, Compute, ErrorKind};
+use common::{Outcome, step};
 use futures_util::{StreamExt, TryStreamExt};
 use tokio::io::AsyncWriteExt;
 
-type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
-
 #[tokio::main]
 async fn main() -> Outcome {
-    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    if is_set("BOXD_API_KEY") || is_set("BOXD_TOKEN") {
-        return walk(&Compute::from_env()?).await;
-    }
-    step("start", "no BOXD_API_KEY is set: starting a cluster on this machine");
-    let cluster = boxd_local::Cluster::start().await?;
-    let compute = Compute::builder()
-        .api_key(cluster.api_key())
-        .api_url(cluster.api_url())
-        .exchange_url(cluster.exchange_url())
-        .build()?;
-    let outcome = walk(&compute).await;
-    cluster.shutdown().await;
-    outcome
+    common::run(walk).await
 }
 
 async fn walk(compute: &Compute) -> Outcome {
@@ -40,8 +28,7 @@ async fn walk(compute: &Compute) -> Outcome {
     let config = compute.config().await?;
     step("whoami", &format!("{} (image {}, zone {})", me.user_id, config.default_image, config.zone));
 
-    // Names are unique, and this may run beside others.
-    let name = format!("quickstart-{}", std::process::id());
+    let name = common::unique("quickstart");
     let started = Instant::now();
     let greeting = BoxConfig::new().env("GREETING", "hello from the main process").cmd([
         "sh",
@@ -122,9 +109,4 @@ async fn use_box(compute: &Compute, b: &BoxHandle) -> Outcome {
     let names: Vec<_> = compute.boxes().list().await?.iter().map(BoxHandle::name).collect();
     step("list", &names.join(", "));
     Ok(())
-}
-
-/// One line that a person likes to read.
-fn step(what: &str, how: &str) {
-    println!("{what:>9}  {how}");
 }

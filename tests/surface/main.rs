@@ -8,5 +8,6 @@ mod api_keys;
 mod common;
 mod domains;
 mod folders;
+mod proxies;
 mod tokens;
 mod world;
