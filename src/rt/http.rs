@@ -62,11 +62,16 @@ pub(crate) fn client<B>(tls: bool) -> Result<Client<Connector, B>, String>
 where
     B: http_body::Body<Data: Send> + Send,
 {
+    Ok(Client::builder(TokioExecutor::new()).build(connector(tls)?))
+}
+
+/// What opens the connections of HTTP/1.1.
+pub(crate) fn connector(tls: bool) -> Result<Connector, String> {
     let mut tcp = HttpConnector::new();
     tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
     tcp.set_nodelay(true);
     tcp.enforce_http(false);
-    Ok(Client::builder(TokioExecutor::new()).build(tls::connector(tcp, tls)?))
+    tls::connector(tcp, tls)
 }
 
 pub(crate) use tls::Connector;

@@ -23,6 +23,12 @@ pub(crate) async fn sleep(time: Duration) {
     tokio::time::sleep(time).await;
 }
 
+/// Runs `future` by itself.
+#[cfg(feature = "websocket")]
+pub(super) fn detach(future: impl Future<Output = ()> + Send + 'static) {
+    tokio::spawn(future);
+}
+
 /// Seconds since 1970 by the wall clock.
 pub(crate) fn unix_now() -> i64 {
     seconds(SystemTime::now())

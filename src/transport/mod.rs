@@ -15,6 +15,8 @@ mod local;
 mod metadata;
 mod method;
 mod status;
+#[cfg(all(not(browser), feature = "websocket"))]
+pub mod websocket;
 
 use std::fmt;
 use std::pin::Pin;
@@ -38,6 +40,9 @@ pub use self::local::Local;
 pub use self::metadata::Metadata;
 pub use self::method::{Kind, Method};
 pub use self::status::{Code, Status};
+#[cfg(all(not(browser), feature = "websocket"))]
+pub use self::websocket::WebSocketTransport;
+use crate::client::Retry;
 use crate::config::Endpoint;
 
 /// The transport that [`Compute`](crate::Compute) uses unless given another: gRPC over HTTP/2, and gRPC-web over

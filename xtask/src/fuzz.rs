@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: random answers at the decoder and at gRPC-web, from the corpus that is kept in `fuzz/corpus`.
+//! `cargo xtask fuzz`: random answers at the decoder, gRPC-web and WebSockets, from the corpus in `fuzz/corpus`.
 
 use std::fs;
 use std::process::{Command, ExitCode};
@@ -9,7 +9,7 @@ use crate::process::{cargo, line};
 use crate::setup::{self, cargo_fuzz::CargoFuzz};
 use crate::workspace;
 
-pub(crate) const TARGETS: [&str; 2] = ["frames", "answer"];
+pub(crate) const TARGETS: [&str; 3] = ["frames", "answer", "websocket"];
 const SECONDS: u32 = 30;
 
 /// `cargo xtask fuzz [SECONDS]`, for each target.

@@ -17,17 +17,19 @@ use crate::transport::{Code, Decoder, Frame, Metadata, Status};
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The body of an answer, read message by message up to the server's verdict.
-pub(super) struct WebAnswers {
+pub(in crate::transport) struct WebAnswers {
     body: BoxStream<'static, Result<Bytes, Status>>,
     decoder: Decoder,
     metadata: Metadata,
     phase: Phase,
+    /// The body is read to its end after the trailers, so that the connection can be used again.
+    lingers: bool,
 }
 
 enum Phase {
     /// Until the trailers.
     Messages,
-    /// The trailers have come; the body ought to end. It is read to its end, so that the connection can be used again.
+    /// The trailers have come; the body ought to end.
     Closing {
         verdict: Result<(), Status>,
         patience: Option<BoxFuture<'static, ()>>,
@@ -41,14 +43,26 @@ impl WebAnswers {
         body: BoxStream<'static, Result<Bytes, Status>>,
         limit: usize,
     ) -> Self {
-        Self { body, decoder: Decoder::new(limit), metadata: headers, phase: Phase::Messages }
+        let decoder = Decoder::new(limit);
+        Self { body, decoder, metadata: headers, phase: Phase::Messages, lingers: true }
+    }
+
+    /// The rest of a body on a connection of its own, whose headers stood in front of it: over with its trailers.
+    #[cfg(all(not(browser), feature = "websocket"))]
+    pub(in crate::transport) fn single(
+        headers: Metadata,
+        body: BoxStream<'static, Result<Bytes, Status>>,
+        decoder: Decoder,
+    ) -> Self {
+        Self { body, decoder, metadata: headers, phase: Phase::Messages, lingers: false }
     }
 
     fn trailers(&mut self, block: &Bytes) {
         let trailers = trailers::parse(block);
-        let verdict = Status::from_trailers(&trailers);
+        // Trailers may be empty where the headers have said all.
+        let verdict = Status::from_trailers(&trailers).or_else(|| Status::from_trailers(&self.metadata));
         self.metadata.extend(trailers);
-        let verdict = verdict.unwrap_or_else(|| Err(no_verdict()));
+        let verdict = verdict.unwrap_or_else(|| Err(self.no_verdict()));
         let verdict = verdict.map_err(|status| status.with_metadata(self.metadata.clone()));
         self.phase = Phase::Closing { verdict, patience: None };
     }
@@ -59,7 +73,13 @@ impl WebAnswers {
             return Err(Status::unavailable("the answer ended in the middle of a message"));
         }
         // The headers' own status: an answer without any message.
-        Status::from_trailers(&self.metadata).unwrap_or_else(|| Err(no_verdict()))
+        Status::from_trailers(&self.metadata).unwrap_or_else(|| Err(self.no_verdict()))
+    }
+
+    fn no_verdict(&self) -> Status {
+        let exposed = cfg!(browser) && self.lingers;
+        let hint = if exposed { " (does it expose grpc-status to this page's origin?)" } else { "" };
+        Status::unavailable(format!("the answer ended before the server said how the call went{hint}"))
     }
 }
 
@@ -76,11 +96,6 @@ fn closing(
             patience.get_or_insert_with(|| rt::sleep(PATIENCE).boxed()).poll_unpin(cx).map(|()| None)
         }
     }
-}
-
-fn no_verdict() -> Status {
-    let hint = if cfg!(browser) { " (does it expose grpc-status to this page's origin?)" } else { "" };
-    Status::unavailable(format!("the answer ended before the server said how the call went{hint}"))
 }
 
 impl Answers for WebAnswers {
@@ -103,8 +118,9 @@ impl Answers for WebAnswers {
                     }
                 },
                 Phase::Closing { verdict, patience } => {
-                    let more = !self.decoder.is_between_frames();
-                    let next = if more { None } else { ready!(closing(&mut self.body, patience, cx)) };
+                    let more = self.lingers && !self.decoder.is_between_frames();
+                    let waits = self.lingers && !more;
+                    let next = if waits { ready!(closing(&mut self.body, patience, cx)) } else { None };
                     if next.as_ref().is_some_and(Bytes::is_empty) {
                         continue;
                     }

@@ -5,7 +5,7 @@ use crate::transport::{Call, Code, Metadata, Status, timeout_header};
 const CONTENT_TYPE: &str = "application/grpc-web";
 
 /// The headers of a call.
-pub(super) fn request(call: Call) -> Metadata {
+pub(in crate::transport) fn request(call: Call) -> Metadata {
     let mut headers = Metadata::new();
     headers.insert("content-type", "application/grpc-web+proto");
     headers.insert("accept", "application/grpc-web+proto");

@@ -4,8 +4,8 @@
 //! HTTP/1.1 client, for networks whose proxies let nothing else through.
 
 mod body;
-mod head;
-mod trailers;
+pub(super) mod head;
+pub(super) mod trailers;
 
 #[cfg(browser)]
 mod chunk;
@@ -24,7 +24,7 @@ use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
 
-use self::body::WebAnswers;
+pub(super) use self::body::WebAnswers;
 #[cfg(browser)]
 pub use self::chunk::{ChunkId, View, chunk, view};
 pub use self::http::Http;

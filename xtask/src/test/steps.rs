@@ -45,7 +45,7 @@ pub(super) const STEPS: &[Step] = &[
     },
     Step {
         name: "fuzz",
-        about: "random answers at the decoder and at gRPC-web, for 30 seconds",
+        about: "random answers at the decoder, gRPC-web and WebSockets, 15 seconds each",
         needs: &[&CargoFuzz],
         run: fuzz,
     },
