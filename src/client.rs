@@ -16,6 +16,7 @@ use crate::credentials::Credentials;
 use crate::error::{Error, Result, span};
 use crate::rt;
 use crate::stream::{Answers, EncodedAnswers};
+use crate::trace::{CallSpan, Subject};
 use crate::transport::{Call, Code, EncodedMessage, Kind, MessageStream, Method, Status, Transport};
 
 /// The request metadata in which this SDK announces itself.
@@ -44,6 +45,7 @@ pub(crate) struct Retry {
 #[derive(Clone)]
 pub(crate) struct Client {
     shared: Arc<Shared>,
+    subject: Subject,
 }
 
 struct Shared {
@@ -69,7 +71,13 @@ impl Client {
         retry: Retry,
     ) -> Self {
         let support = FileStreams::default();
-        Self { shared: Arc::new(Shared { transport, credentials, timeouts, retry, support }) }
+        let shared = Arc::new(Shared { transport, credentials, timeouts, retry, support });
+        Self { shared, subject: Subject::default() }
+    }
+
+    /// The same client, for calls about a box.
+    pub(crate) fn about(self, box_id: &str) -> Self {
+        Self { subject: Subject::a_box(box_id), ..self }
     }
 
     pub(crate) fn support(&self) -> &FileStreams {
@@ -150,10 +158,13 @@ impl Client {
         let client = self.clone();
         Box::pin(async move {
             let started = rt::Instant::now();
-            let whole = client.attempts(path, repeatable, message, started, limit);
-            rt::timeout(limit, whole)
+            let mut span = CallSpan::new(path, &client.subject);
+            let whole = span.within(client.attempts(path, repeatable, message, started, limit, &span));
+            let outcome = rt::timeout(limit, whole)
                 .await
-                .unwrap_or_else(|| Err(Error::from_status(out_of_time(limit), repeatable)))
+                .unwrap_or_else(|| Err(Error::from_status(out_of_time(limit), repeatable)));
+            span.end(outcome.as_ref().err());
+            outcome
         })
     }
 
@@ -164,13 +175,18 @@ impl Client {
         message: EncodedMessage,
         started: rt::Instant,
         limit: Duration,
+        span: &CallSpan,
     ) -> Result<Bytes> {
         let mut attempt = 0;
         loop {
             let mut call = self.call(path).await?;
             call.timeout = Some(limit.saturating_sub(started.elapsed()));
+            span.attempt(Some(&message));
             let status = match self.shared.transport.unary(call, message.clone()).await {
-                Ok(reply) => return Ok(reply.message),
+                Ok(reply) => {
+                    span.received(reply.message.len());
+                    return Ok(reply.message);
+                }
                 Err(status) => status,
             };
             attempt += 1;
@@ -182,6 +198,7 @@ impl Client {
             if started.elapsed() + pause >= limit {
                 return Err(Error::from_status(status, repeatable));
             }
+            span.retried(&status, pause);
             rt::sleep(pause).await;
         }
     }
@@ -199,11 +216,13 @@ impl Client {
 
     fn open_stream(&self, path: &'static str, repeatable: bool, message: EncodedMessage) -> EncodedAnswers {
         let client = self.clone();
+        let span = CallSpan::new(path, &self.subject);
+        span.attempt(Some(&message));
         let opening = async move {
             let call = client.call(path).await?;
             Ok(client.shared.transport.server_stream(call, message))
         };
-        self.answers(repeatable, None, opening.boxed())
+        self.answers(repeatable, None, opening.boxed(), span)
     }
 
     /// Many messages there, one or many back. Nothing happens until the stream is polled.
@@ -230,6 +249,9 @@ impl Client {
     ) -> EncodedAnswers {
         let client = self.clone();
         let DuplexOptions { total, input_complete } = options;
+        let span = CallSpan::new(path, &self.subject);
+        span.attempt(None);
+        let messages = span.sending(messages);
         let opening = async move {
             if !input_complete && !client.shared.transport.capabilities().full_duplex {
                 let status = Status::new(
@@ -243,7 +265,7 @@ impl Client {
             call.input_complete = input_complete;
             Ok(client.shared.transport.duplex(call, messages))
         };
-        self.answers(repeatable, total, opening.boxed())
+        self.answers(repeatable, total, opening.boxed(), span)
     }
 
     fn answers(
@@ -251,9 +273,10 @@ impl Client {
         repeatable: bool,
         total: Option<Duration>,
         opening: BoxFuture<'static, Result<MessageStream>>,
+        span: CallSpan,
     ) -> EncodedAnswers {
         let Timeouts { open, idle, .. } = self.shared.timeouts;
-        EncodedAnswers::new(opening, repeatable, total, open, idle)
+        EncodedAnswers::new(opening, repeatable, total, open, idle, span)
     }
 
     /// A call of `path` with the caller's credentials.

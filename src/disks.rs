@@ -224,7 +224,8 @@ impl DiskHandle {
         let from = self.client.resolve(&from.into()).await?;
         let doing = format!("{} from box {from}", named("detach disk", &self.name()));
         let request = wire::DetachDiskRequest { disk_id: self.shared.id.clone(), vm_id: from.id };
-        self.client.perform(doing, methods::DETACH_DISK, &request).await?;
+        let client = self.client.clone().about(&request.vm_id);
+        client.perform(doing, methods::DETACH_DISK, &request).await?;
         self.change(|info| info.attachments.retain(|at| at.box_id != request.vm_id));
         Ok(())
     }
@@ -287,7 +288,7 @@ impl AttachDisk {
             mount_path: mount_path.clone(),
             read_only,
         };
-        disk.client.perform(doing, methods::ATTACH_DISK, &request).await?;
+        disk.client.clone().about(&to.id).perform(doing, methods::ATTACH_DISK, &request).await?;
         disk.change(|info| {
             info.attachments.retain(|at| at.box_id != to.id);
             info.attachments.push(DiskAttachment { box_id: to.id, box_name: to.name, mount_path, read_only });

@@ -40,11 +40,12 @@ impl Domains {
         let vm_id = self.client.resolve(&to).await?.id;
         let doing = named("bind domain", domain);
         let request = wire::BindDomainRequest { domain: domain.to_owned(), vm_id };
-        match self.client.perform(doing.clone(), methods::BIND_DOMAIN, &request).await {
+        let client = self.client.clone().about(&request.vm_id);
+        match client.perform(doing.clone(), methods::BIND_DOMAIN, &request).await {
             Err(error) if is_missing(&error) => {
                 let wire::BindDomainRequest { domain, vm_id } = request;
                 let request = wire::AddCustomDomainRequest { vm_id, domain };
-                self.client.perform(doing, methods::ADD_CUSTOM_DOMAIN, &request).await.map(drop)
+                client.perform(doing, methods::ADD_CUSTOM_DOMAIN, &request).await.map(drop)
             }
             outcome => outcome.map(drop),
         }

@@ -15,6 +15,7 @@ mod stream;
 mod templates;
 mod time;
 mod tokens;
+mod trace;
 pub mod transport;
 pub mod wire;
 

@@ -16,6 +16,7 @@ use prost::Message;
 use crate::client::{decode, out_of_time};
 use crate::error::{Error, Result, span};
 use crate::rt;
+use crate::trace::CallSpan;
 use crate::transport::{Code, Event, MessageStream, Status};
 
 /// A call's answers. Dropping it cancels the call at the server.
@@ -42,7 +43,7 @@ impl<Res: Message + Default> Stream for Answers<Res> {
         let message = ready!(self.encoded.poll_message(cx));
         let decoded = message.map(|message| decode(message?));
         if matches!(decoded, Some(Err(_))) {
-            self.encoded.end();
+            self.encoded.end(decoded.as_ref().and_then(|answer| answer.as_ref().err()));
         }
         Poll::Ready(decoded)
     }
@@ -60,6 +61,7 @@ pub(crate) struct EncodedAnswers {
     idle_clock: Option<Clock>,
     /// What came while the call was started.
     early: Option<Event>,
+    span: CallSpan,
 }
 
 enum Phase {
@@ -75,6 +77,7 @@ impl EncodedAnswers {
         total: Option<Duration>,
         open: Option<Duration>,
         idle: Option<Duration>,
+        span: CallSpan,
     ) -> Self {
         Self {
             phase: Phase::Opening(opening),
@@ -84,6 +87,7 @@ impl EncodedAnswers {
             idle,
             idle_clock: None,
             early: None,
+            span,
         }
     }
 
@@ -100,6 +104,7 @@ impl EncodedAnswers {
             Poll::Ready(None) | Poll::Pending => Poll::Ready(Ok(())),
         })
         .await
+        .inspect_err(|error| self.span.end(Some(error)))
     }
 
     fn alive(&mut self) {
@@ -111,6 +116,7 @@ impl EncodedAnswers {
         if let Some(event) = self.early.take() {
             return Poll::Ready(Some(Ok(event)));
         }
+        let _within = self.span.enter();
         loop {
             match &mut self.phase {
                 Phase::Opening(opening) => match ready!(opening.poll_unpin(cx)) {
@@ -155,6 +161,7 @@ impl EncodedAnswers {
                 Poll::Ready(Some(Ok(Event::Opened(_)))) => self.alive(),
                 Poll::Ready(Some(Ok(Event::Message(message)))) => {
                     self.alive();
+                    self.span.received(message.len());
                     return Poll::Ready(Some(Ok(message)));
                 }
                 Poll::Ready(Some(Err(error))) => break Some(Err(error)),
@@ -162,12 +169,13 @@ impl EncodedAnswers {
                 Poll::Pending => break Some(Err(ready!(self.poll_clocks(cx)))),
             }
         };
-        self.end();
+        self.end(end.as_ref().and_then(|end| end.as_ref().err()));
         Poll::Ready(end)
     }
 
     /// Dropping the transport's stream is what cancels the call.
-    fn end(&mut self) {
+    fn end(&mut self, failure: Option<&Error>) {
+        self.span.end(failure);
         self.phase = Phase::Ended;
         (self.total, self.open, self.idle_clock) = (None, None, None);
     }

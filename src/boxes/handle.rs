@@ -36,6 +36,7 @@ struct Shared {
 
 impl BoxHandle {
     pub(crate) fn new(client: Client, info: BoxInfo) -> Self {
+        let client = client.about(&info.id);
         Self { client, shared: Arc::new(Shared { id: info.id.clone(), info: RwLock::new(info) }) }
     }
 
