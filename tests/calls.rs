@@ -79,7 +79,7 @@ async fn each_status_is_its_class() {
     let server = Scripted::grpc(|_, request| {
         async move {
             let body = request.into_body().collect().await.unwrap().to_bytes();
-            // The id asked for is the status wanted.
+            // The id asked for, which is the first field of every request here, is the status wanted.
             let wanted: boxd::wire::GetVmRequest = prost::Message::decode(body.slice(5..)).unwrap();
             let code = wanted.vm_id.parse().unwrap();
             grpc_whole(&[], code, "the server%27s words")
@@ -93,6 +93,7 @@ async fn each_status_is_its_class() {
         (2, ErrorKind::Internal),
         (3, ErrorKind::InvalidArgument),
         (4, ErrorKind::Timeout),
+        (5, ErrorKind::NotFound),
         (6, ErrorKind::InvalidArgument),
         (7, ErrorKind::Authentication),
         (8, ErrorKind::QuotaExceeded),
@@ -105,11 +106,29 @@ async fn each_status_is_its_class() {
         (15, ErrorKind::Other),
         (16, ErrorKind::Authentication),
     ] {
-        let error = compute.boxes().get(code.to_string()).await.unwrap_err();
-        assert_eq!((error.kind(), error.grpc_code().map(Code::number)), (kind, Some(code)), "{error}");
-        assert_eq!(error.message(), "the server's words");
-        assert!(!error.outcome_unknown(), "a read has no outcome: {error}");
+        let b = compute.boxes().attach(code.to_string(), "web");
+        let read = b.refresh().await.unwrap_err();
+        let write = b.stop().await.unwrap_err();
+        let stream = b.stream_logs().next().await.unwrap().unwrap_err();
+        for error in [&read, &write, &stream] {
+            assert_eq!((error.kind(), error.grpc_code().map(Code::number)), (kind, Some(code)), "{error}");
+            assert_eq!(error.message(), "the server's words");
+            assert_eq!(error.status().map(|status| status.code().number()), Some(code));
+            assert!(std::error::Error::source(error).is_some());
+            // For people: what was being done, on which box, the server's words, and the status by its name.
+            let name = format!("({})", Code::from_number(code).name());
+            for part in ["box \"web\"", "the server's words", &name] {
+                assert!(error.to_string().contains(part), "{part} is not in: {error}");
+            }
+        }
+        assert!(!read.outcome_unknown() && !stream.outcome_unknown(), "a read has no outcome: {read}");
+        assert_eq!((read.retryable(), write.retryable()), (code == 14, false), "{read}");
+        // These come about on the way as well, after the server may have done it.
+        assert_eq!(write.outcome_unknown(), matches!(code, 1 | 4 | 14), "{write}");
     }
+    // One that gRPC does not know.
+    let error = compute.boxes().attach("42", "web").refresh().await.unwrap_err();
+    assert_eq!((error.kind(), error.grpc_code()), (ErrorKind::Internal, Some(Code::Unknown)), "{error}");
 }
 
 #[tokio::test]

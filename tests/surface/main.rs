@@ -8,6 +8,7 @@ mod api_keys;
 mod common;
 mod domains;
 mod folders;
+mod lifecycle;
 mod proxies;
 mod tokens;
 mod world;
