@@ -1,11 +1,12 @@
 //! Compiles `proto/` into messages and one typed method descriptor per RPC. No protoc is needed.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use prost_build::{Method, Service, ServiceGenerator};
-use prost_types::FileDescriptorProto;
+use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::method_options::IdempotencyLevel;
+use prost_types::{DescriptorProto, FileDescriptorProto};
 
 const PROTO: &str = "boxd/api/v1/api.proto";
 
@@ -27,6 +28,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .include_source_info(true)
         .open_file(Path::new(PROTO))?
         .file_descriptor_set();
+    let numbers: String = files.file.iter().flat_map(|file| &file.message_type).map(field_numbers).collect();
+    std::fs::write(PathBuf::from(std::env::var("OUT_DIR")?).join("fields.rs"), numbers)?;
     // Set by `cargo xtask npm`, as RUSTFLAGS: a cfg and no feature, since it takes away.
     if std::env::var_os("CARGO_CFG_BOXD_PAGE").is_some() {
         for file in &mut files.file {
@@ -79,6 +82,38 @@ fn prune(file: &mut FileDescriptorProto) {
     }
     // It points to fields by their place.
     file.source_code_info = None;
+}
+
+/// A module of a message's fields: a constant for each, for what reads and writes encoded messages without their structs.
+fn field_numbers(message: &DescriptorProto) -> String {
+    let mut out = String::new();
+    if message.field.is_empty() {
+        return out;
+    }
+    let module = constant(message.name()).to_ascii_lowercase();
+    let _ = writeln!(
+        out,
+        "/// The fields of `{}`.\npub mod {module} {{\nuse super::super::Field;",
+        message.name()
+    );
+    for field in &message.field {
+        let kind = match field.r#type() {
+            Type::String => "Text",
+            Type::Bool => "Flag",
+            Type::Uint32 | Type::Uint64 => "Unsigned",
+            Type::Int32 | Type::Int64 | Type::Enum => "Signed",
+            // In a page: nothing that a table describes has one.
+            _ => "Other",
+        };
+        let (name, number) = (field.name().to_ascii_uppercase(), field.number());
+        let list = field.label() == Label::Repeated;
+        let _ = writeln!(
+            out,
+            "pub const {name}: Field = Field::new({number}, super::super::FieldKind::{kind}, {list});"
+        );
+    }
+    out.push_str("}\n");
+    out
 }
 
 /// Writes a `methods` module: a constant per RPC that holds all that a call needs to know.

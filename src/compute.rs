@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures_core::future::BoxFuture;
 use prost::Message;
 
 use crate::api_keys::ApiKeys;
@@ -17,7 +19,7 @@ use crate::error::Result;
 use crate::networks::Networks;
 use crate::templates::Templates;
 use crate::tokens::Tokens;
-use crate::transport::{ChannelSettings, DefaultTransport, Method, Transport};
+use crate::transport::{ChannelSettings, DefaultTransport, EncodedMessage, Method, Rpc, Transport};
 use crate::wire::{self, methods};
 
 /// A boxd cluster, as one caller sees it.
@@ -150,6 +152,19 @@ impl<T: Transport> Compute<T> {
             return Err(crate::Error::invalid_argument("method", why));
         }
         self.client.unary(method, request).await
+    }
+
+    /// Calls any unary RPC with a message that is encoded already, and gives the answer as it came: for those who read and
+    /// write the wire by themselves ([`wire::Encoder`], [`wire::Fields`]).
+    ///
+    /// # Errors
+    /// As [`Compute::call`].
+    pub fn call_encoded(&self, rpc: Rpc, request: EncodedMessage) -> BoxFuture<'static, Result<Bytes>> {
+        if rpc.kind != crate::transport::Kind::Unary {
+            let why = [rpc.path, " streams; call_encoded takes unary RPCs"].concat();
+            return Box::pin(std::future::ready(Err(crate::Error::invalid_argument("rpc", why))));
+        }
+        self.client.exchange(rpc.path, rpc.repeatable, request, self.client.request_timeout())
     }
 
     /// The transport that calls go through. A clone of it serves a client with other credentials over the same

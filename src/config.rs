@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quoted};
 
 #[cfg(all(not(browser), not(any(feature = "tls-native-roots", feature = "tls-webpki-roots"))))]
 pub(crate) const NO_TLS: &str = "this address needs TLS, but the crate was built without it: turn on the feature \
@@ -45,9 +45,8 @@ impl FromStr for Environment {
             "staging" => Ok(Self::Staging),
             other => Err(Error::invalid_argument(
                 "environment",
-                format!(
-                    "{other:?} is not known; write \"production\" or \"staging\", or give api_url and exchange_url"
-                ),
+                quoted(other)
+                    + " is not known; write \"production\" or \"staging\", or give api_url and exchange_url",
             )),
         }
     }
@@ -70,7 +69,7 @@ impl Endpoint {
     /// Reads an `api_url`: `http://` is plaintext, `https://` is TLS, and a bare `host:port` is TLS unless the host is
     /// this machine.
     pub(crate) fn parse(url: &str) -> Result<Self> {
-        let refused = |why: &str| Error::invalid_argument("api_url", format!("{url:?} {why}"));
+        let refused = |why: &str| Error::invalid_argument("api_url", [&quoted(url), " ", why].concat());
         let scheme = url.split_once(':').and_then(|(scheme, rest)| Some((scheme, rest.strip_prefix("//")?)));
         let (tls, rest) = match scheme {
             Some(("http", rest)) => (Some(false), rest),
@@ -106,7 +105,7 @@ impl Endpoint {
 fn split_port(authority: &str) -> Option<(&str, Option<&str>)> {
     if authority.starts_with('[') {
         let end = authority.find(']')? + 1;
-        let (host, rest) = authority.split_at(end);
+        let (host, rest) = authority.split_at_checked(end)?;
         return match rest {
             "" => Some((host, None)),
             rest => Some((host, Some(rest.strip_prefix(':')?))),
@@ -197,7 +196,7 @@ impl Settings {
         if !(exchange_url.starts_with("https://") || exchange_url.starts_with("http://")) {
             return Err(Error::invalid_argument(
                 "exchange_url",
-                format!("{exchange_url:?} does not start with https:// or http://"),
+                quoted(&exchange_url) + " does not start with https:// or http://",
             ));
         }
         Ok(Resolved { secret, api: Endpoint::parse(&api_url)?, exchange_url })

@@ -235,6 +235,24 @@ pub(crate) fn span(time: Duration) -> String {
     }
 }
 
+/// Text in quotes, on one line. (`{:?}` does so too, and brings tables of Unicode into a page.)
+pub(crate) fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => out.extend(['\\', letter]),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            letter if letter.is_ascii_control() => out.push(char::REPLACEMENT_CHARACTER),
+            letter => out.push(letter),
+        }
+    }
+    out.push('"');
+    out
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(doing) = &self.0.doing {

@@ -6,7 +6,16 @@
 // Generated: the names and their comments are the `.proto`'s.
 #![allow(missing_docs, clippy::all, clippy::pedantic)]
 
+mod raw;
+
 use std::fmt;
+
+pub use self::raw::{Encoder, Field, FieldKind, Fields, Malformed, Value};
+
+/// The number and type of every field, for [`Encoder`] and [`Fields`].
+pub mod fields {
+    include!(concat!(env!("OUT_DIR"), "/fields.rs"));
+}
 
 include!(concat!(env!("OUT_DIR"), "/boxd.api.v1.rs"));
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::exec::quote::check_env_key;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quoted};
 use crate::time::whole_seconds_u32;
 use crate::wire;
 
@@ -142,7 +142,9 @@ impl BoxConfig {
         }
         for volume in &self.volumes {
             if volume.disk_id.is_empty() || !volume.mount_path.starts_with('/') {
-                let why = format!("needs a disk id and an absolute mount path, has {volume:?}");
+                let [disk, path] = [&volume.disk_id, &volume.mount_path].map(|text| quoted(text));
+                let why =
+                    ["needs a disk id and an absolute mount path, has ", &disk, " and ", &path].concat();
                 return Err(Error::invalid_argument("volumes", why));
             }
         }
@@ -288,10 +290,10 @@ impl FromStr for Size {
     /// Digits, then optionally K, M, G or T, then optionally `i` and `B`, in any case; empty is 0.
     fn from_str(text: &str) -> Result<Self> {
         let refused =
-            || Error::config(format!("{text:?} is not a size; write a number and K, M, G or T, as \"4G\""));
+            || Error::config(quoted(text) + " is not a size; write a number and K, M, G or T, as \"4G\"");
         let trimmed = text.trim().to_ascii_uppercase();
         let digits = trimmed.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, unit) = trimmed.split_at(digits);
+        let (number, unit) = trimmed.split_at_checked(digits).unwrap_or_default();
         if trimmed.is_empty() {
             return Ok(Self(0));
         }

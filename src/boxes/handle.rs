@@ -14,7 +14,7 @@ use super::exec::{Exec, Target};
 use super::files::{Content, ReadFile, WriteFile};
 use super::{BoxInfo, BoxStatus, LogStream, RestartPolicy};
 use crate::client::{Client, decode};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quoted};
 use crate::time::whole_seconds_u32;
 use crate::transport::{EncodedMessage, Method};
 use crate::wire::{self, methods};
@@ -317,7 +317,7 @@ impl fmt::Debug for BoxHandle {
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} ({})", self.name, self.id)
+        write!(f, "{} ({})", quoted(&self.name), self.id)
     }
 }
 

@@ -14,6 +14,7 @@ mod status;
 use std::fmt;
 use std::future::IntoFuture;
 
+use bytes::Bytes;
 use futures_core::future::BoxFuture;
 
 pub(crate) use self::config::size;
@@ -29,10 +30,10 @@ pub use self::ports::{ExposePort, ExposedPort};
 pub use self::proxies::{Proxy, SetProxyPort};
 pub use self::ready::WaitUntilReady;
 pub use self::status::BoxStatus;
-use crate::client::Client;
-use crate::error::{Error, Result};
-use crate::transport::Code;
-use crate::wire::{self, methods};
+use crate::client::{Client, decode};
+use crate::error::{Error, Result, quoted};
+use crate::transport::{Code, EncodedMessage};
+use crate::wire::{self, Encoder, Fields, Value, fields, methods};
 
 /// Creates, finds and forks boxes. From [`Compute::boxes`](crate::Compute::boxes).
 #[derive(Clone, Debug)]
@@ -88,20 +89,32 @@ impl Boxes {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) when there is neither.
     pub async fn get(&self, name_or_id: impl AsRef<str>) -> Result<BoxHandle> {
-        let wanted = name_or_id.as_ref();
-        Error::unless_given("name_or_id", wanted)?;
-        let request = wire::GetVmRequest { vm_id: wanted.to_owned() };
-        let info: BoxInfo = match self.client.unary(methods::GET_VM, &request).await {
-            Ok(vm) => vm.into(),
-            // The server looks for ids alone; names are found in the list.
-            Err(error) if error.grpc_code() == Some(Code::NotFound) => {
-                let all = self.client.unary(methods::LIST_VMS, &wire::ListVmsRequest::default()).await?;
-                let named = all.vms.into_iter().find(|vm| vm.name == wanted);
-                named.ok_or_else(|| error.doing(|| format!("get box {wanted:?}")))?.into()
-            }
-            Err(error) => return Err(error.doing(|| format!("get box {wanted:?}"))),
-        };
-        Ok(BoxHandle::new(self.client.clone(), info))
+        let vm: wire::GetVmResponse = decode(self.find(name_or_id.as_ref().to_owned()).await?)?;
+        Ok(BoxHandle::new(self.client.clone(), vm.into()))
+    }
+
+    /// As [`Boxes::get`], to the encoded `GetVmResponse`.
+    #[doc(hidden)]
+    pub fn find(&self, wanted: String) -> BoxFuture<'static, Result<Bytes>> {
+        let client = self.client.clone();
+        Box::pin(async move {
+            Error::unless_given("name_or_id", &wanted)?;
+            let mut request = Encoder::new();
+            request.bytes(fields::get_vm_request::VM_ID, wanted.as_bytes());
+            let limit = client.request_timeout();
+            let get = methods::GET_VM;
+            let found = client.exchange(get.path(), get.repeatable(), request.finish(), limit).await;
+            let named = match &found {
+                // The server looks for ids alone; names are found in the list.
+                Err(error) if error.grpc_code() == Some(Code::NotFound) => {
+                    let list = methods::LIST_VMS;
+                    let all = client.exchange(list.path(), list.repeatable(), Encoder::new().finish(), limit);
+                    named(&all.await?, &wanted)
+                }
+                _ => None,
+            };
+            named.map_or(found, Ok).map_err(|error| error.doing(|| ["get box ", &quoted(&wanted)].concat()))
+        })
     }
 
     /// A handle to the box of this id, without asking the server: for an id that was kept from before. `name` stands in
@@ -135,6 +148,20 @@ impl Boxes {
     pub fn fork(&self, source: impl Into<BoxRef>) -> ForkBox {
         ForkBox { boxes: self.clone(), source: source.into(), name: String::new(), config: None }
     }
+}
+
+/// The box of this name in an encoded `ListVmsResponse`, encoded.
+fn named(list: &Bytes, name: &str) -> Option<Bytes> {
+    let is_named = |vm: &[u8]| {
+        Fields::new(vm)
+            .any(|field| field == Ok((fields::get_vm_response::NAME.number, Value::Bytes(name.as_bytes()))))
+    };
+    Fields::new(list).find_map(|field| match field {
+        Ok((number, Value::Bytes(vm))) if number == fields::list_vms_response::VMS.number && is_named(vm) => {
+            Some(list.slice_ref(vm))
+        }
+        _ => None,
+    })
 }
 
 /// A box to be named in a call: by its handle, its name or its id.
@@ -195,20 +222,29 @@ impl CreateBox {
     }
 
     async fn run(self) -> Result<BoxHandle> {
-        let Self { client, name, image, config } = self;
-        let sized = config.to_wire()?;
-        let request = wire::CreateVmRequest {
-            name: name.clone(),
-            image_ref: image,
-            env: config.env.into_iter().map(|(key, value)| wire::EnvVar { key, value }).collect(),
-            cmd: config.cmd,
-            restart_policy: config.restart_policy.as_str().to_owned(),
-            config: Some(sized),
+        let request = self.request()?;
+        let made = self.client.unary(methods::CREATE_VM, &request).await;
+        let made = made.map_err(|error| error.doing(|| ["create box ", &quoted(&self.name)].concat()))?;
+        Ok(BoxHandle::new(self.client, made.into()))
+    }
+
+    fn request(&self) -> Result<wire::CreateVmRequest> {
+        let env = self.config.env.iter();
+        Ok(wire::CreateVmRequest {
+            name: self.name.clone(),
+            image_ref: self.image.clone(),
+            env: env.map(|(key, value)| wire::EnvVar { key: key.clone(), value: value.clone() }).collect(),
+            cmd: self.config.cmd.clone(),
+            restart_policy: self.config.restart_policy.as_str().to_owned(),
+            config: Some(self.config.to_wire()?),
             ..wire::CreateVmRequest::default()
-        };
-        let made = client.unary(methods::CREATE_VM, &request).await;
-        let made = made.map_err(|error| error.doing(|| format!("create box {name:?}")))?;
-        Ok(BoxHandle::new(client, made.into()))
+        })
+    }
+
+    /// What would be sent.
+    #[doc(hidden)]
+    pub fn encode(&self) -> Result<EncodedMessage> {
+        Ok(EncodedMessage::encode(&self.request()?))
     }
 }
 
@@ -255,18 +291,33 @@ impl ForkBox {
     }
 
     async fn run(self) -> Result<BoxHandle> {
-        let config = self.config.map(|config| config.to_wire_without_process("a fork")).transpose()?;
+        // Before the source is asked for.
+        let config = self.checked()?;
         let client = self.boxes.client.clone();
         let source = client.resolve(&self.source).await?;
-        let request = wire::ForkVmRequest {
-            source_vm_id: source.id.clone(),
-            name: self.name,
-            config,
-            ..wire::ForkVmRequest::default()
-        };
+        let request = self.request(&source.id, config);
         let made = client.unary(methods::FORK_VM, &request).await;
         let made = made.map_err(|error| error.doing(|| format!("fork box {source}")))?;
         Ok(BoxHandle::new(client, made.into()))
+    }
+
+    fn checked(&self) -> Result<Option<wire::VmConfig>> {
+        self.config.as_ref().map(|config| config.to_wire_without_process("a fork")).transpose()
+    }
+
+    fn request(&self, source: &str, config: Option<wire::VmConfig>) -> wire::ForkVmRequest {
+        wire::ForkVmRequest {
+            source_vm_id: source.to_owned(),
+            name: self.name.clone(),
+            config,
+            ..wire::ForkVmRequest::default()
+        }
+    }
+
+    /// What would be sent, of the box that has the id `source`.
+    #[doc(hidden)]
+    pub fn encode(&self, source: &str) -> Result<EncodedMessage> {
+        Ok(EncodedMessage::encode(&self.request(source, self.checked()?)))
     }
 }
 

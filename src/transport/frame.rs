@@ -3,12 +3,12 @@
 //! A frame is one flag byte, a length in four bytes (big endian), and that many bytes. gRPC over HTTP/2 has only
 //! message frames; gRPC-web and grpc-websockets add frames that hold trailers (flag `0x80`).
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use prost::Message;
 
 use super::{Code, Status};
 
-const PREFIX: usize = 5;
+pub(crate) const PREFIX: usize = 5;
 const TRAILERS: u8 = 0x80;
 const COMPRESSED: u8 = 0x01;
 
@@ -24,13 +24,20 @@ pub struct EncodedMessage {
 impl EncodedMessage {
     /// Encodes `message`.
     pub fn encode(message: &impl Message) -> Self {
-        let length = message.encoded_len();
-        let mut framed = BytesMut::with_capacity(PREFIX + length);
-        framed.put_u8(0);
-        // A message over 4 GiB is refused by `check`, before a transport sees the prefix.
-        framed.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
+        let mut framed = Vec::with_capacity(PREFIX + message.encoded_len());
+        framed.extend([0; PREFIX]);
         message.encode_raw(&mut framed);
-        Self { framed: framed.freeze() }
+        Self::framing(framed)
+    }
+
+    /// A message that stands encoded behind room for the prefix.
+    pub(crate) fn framing(mut framed: Vec<u8>) -> Self {
+        // A message over 4 GiB is refused by `check`, before a transport sees the prefix.
+        let length = u32::try_from(framed.len() - PREFIX).unwrap_or(u32::MAX);
+        if let Some(prefix) = framed.get_mut(1..PREFIX) {
+            prefix.copy_from_slice(&length.to_be_bytes());
+        }
+        Self { framed: framed.into() }
     }
 
     /// The message with its prefix: what goes over the wire.
@@ -102,7 +109,7 @@ pub struct Decoder {
 #[derive(Debug)]
 enum State {
     Prefix { bytes: [u8; PREFIX], have: usize },
-    Body { flag: u8, length: usize, gathered: BytesMut },
+    Body { flag: u8, length: usize, gathered: Vec<u8> },
 }
 
 const START: State = State::Prefix { bytes: [0; PREFIX], have: 0 };
@@ -118,10 +125,7 @@ impl Decoder {
         if self.chunk.is_empty() {
             self.chunk = chunk;
         } else {
-            let mut both = BytesMut::with_capacity(self.chunk.len() + chunk.len());
-            both.put(std::mem::take(&mut self.chunk));
-            both.put(chunk);
-            self.chunk = both.freeze();
+            self.chunk = [&self.chunk[..], &chunk[..]].concat().into();
         }
     }
 
@@ -153,7 +157,7 @@ impl Decoder {
                             ),
                         ));
                     }
-                    self.state = State::Body { flag, length, gathered: BytesMut::new() };
+                    self.state = State::Body { flag, length, gathered: Vec::new() };
                 }
                 State::Body { flag, length, gathered } => {
                     let missing = *length - gathered.len();
@@ -162,15 +166,15 @@ impl Decoder {
                             if gathered.capacity() == 0 {
                                 gathered.reserve((*length).min(TRUSTED_LENGTH));
                             }
-                            gathered.put(std::mem::take(&mut self.chunk));
+                            gathered.extend_from_slice(&std::mem::take(&mut self.chunk));
                         }
                         return Ok(None);
                     }
                     let body = if gathered.is_empty() {
                         self.chunk.split_to(missing)
                     } else {
-                        gathered.put(self.chunk.split_to(missing));
-                        std::mem::take(gathered).freeze()
+                        gathered.extend_from_slice(&self.chunk.split_to(missing));
+                        std::mem::take(gathered).into()
                     };
                     let frame = if *flag == TRAILERS { Frame::Trailers(body) } else { Frame::Message(body) };
                     self.state = START;

@@ -46,10 +46,23 @@ impl<Req, Res> Method<Req, Res> {
         self.repeatable
     }
 
+    /// The RPC without the types of its messages.
+    pub const fn rpc(&self) -> Rpc {
+        Rpc { path: self.path, kind: self.kind, repeatable: self.repeatable }
+    }
+
     /// The RPC's name, `GetVm`.
     pub fn name(&self) -> &'static str {
         self.path.rsplit('/').next().unwrap_or(self.path)
     }
+}
+
+/// An RPC without the types of its messages: what a call of it needs to know. From [`Method::rpc`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rpc {
+    pub(crate) path: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) repeatable: bool,
 }
 
 impl<Req, Res> Clone for Method<Req, Res> {

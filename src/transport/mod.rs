@@ -31,6 +31,7 @@ use futures_core::stream::BoxStream;
 
 #[cfg(not(browser))]
 pub use self::channel::NativeTransport;
+pub(crate) use self::frame::PREFIX;
 pub use self::frame::{Decoder, EncodedMessage, Frame};
 #[cfg(any(not(browser), feature = "grpc-service"))]
 pub use self::grpc::GrpcTransport;
@@ -38,7 +39,7 @@ pub use self::grpc_web::GrpcWebTransport;
 #[cfg(all(browser, feature = "grpc-service"))]
 pub use self::local::Local;
 pub use self::metadata::Metadata;
-pub use self::method::{Kind, Method};
+pub use self::method::{Kind, Method, Rpc};
 pub use self::status::{Code, Status};
 #[cfg(all(not(browser), feature = "websocket"))]
 pub use self::websocket::WebSocketTransport;

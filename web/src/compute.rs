@@ -2,18 +2,22 @@
 //!
 //! One export per operation would cost a page some 700 bytes each, here and in the glue.
 
-use boxd::{BoxHandle, BoxInfo, BoxRef};
-use futures_core::future::BoxFuture;
+use std::future::ready;
+
+use boxd::wire::{fields, methods};
+use boxd::{BoxHandle, BoxInfo};
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 
-use crate::failure::{failure, invalid};
-use crate::json::{Json, quote};
+use crate::failure::failure;
+use crate::json::Json;
+use crate::operations::{call, doing, told};
 use crate::options::Options;
+use crate::record::text;
 use crate::stream::ByteStream;
-use crate::task::{Outcome, Work, promise};
-use crate::{exec, files};
+use crate::task::{Work, promise};
+use crate::{exec, files, operations};
 
 /// A cluster, as one caller sees it.
 #[wasm_bindgen]
@@ -67,99 +71,58 @@ impl Compute {
     fn start(&self, operation: &str, options: &Options, signal: Option<&AbortSignal>) -> Work {
         let compute = self.inner.clone();
         match operation {
-            "whoami" => Box::pin(whoami(compute)),
-            "config" => Box::pin(config(compute)),
-            "list" => Box::pin(list(compute)),
             "get" => {
-                let wanted = options.string("wanted");
-                recorded(Box::pin(async move { compute.boxes().get(wanted).await }))
+                let found = compute.boxes().find(options.string("wanted"));
+                Box::pin(async move { told(&found.await.map_err(failure)?, operations::BOX) })
             }
             "create" => {
                 let create = compute.boxes().create(options.string("name")).image(options.string("image"));
-                recorded(create.config(options.config().unwrap_or_default()).into_future())
-            }
-            // The source is `source`, a name or an id, or else `id`.
-            "fork" => {
-                let source: BoxRef = match options.text("source") {
-                    Some(source) => source.into(),
-                    None => (&self.handle(options)).into(),
-                };
-                let mut fork = compute.boxes().fork(source).name(options.string("forkName"));
-                if let Some(config) = options.config() {
-                    fork = fork.config(config);
+                let rpc = methods::CREATE_VM.rpc();
+                match create.config(options.config().unwrap_or_default()).encode() {
+                    Ok(request) => {
+                        call(&compute, rpc, request, doing("create box", options), operations::CREATED)
+                    }
+                    Err(error) => Box::pin(ready(Err(failure(error)))),
                 }
-                recorded(fork.into_future())
             }
+            "fork" => fork(compute, options),
             // To an `ExecResult`'s fields.
             "exec" => exec::run(&self.handle(options), options),
             // To a `Process`; `signal` then ends it.
             "process" => exec::start(&self.handle(options), options, signal.cloned()),
             // To the number of bytes.
             "write" => files::write(&self.handle(options), options),
-            // To the box's state then.
-            "refresh" => {
-                let handle = self.handle(options);
-                recorded(Box::pin(async move { handle.refresh().await.map(|_| handle) }))
-            }
             "wait" => {
                 let handle = self.handle(options);
                 let mut wait = handle.wait_until_ready();
                 if let Some(limit) = options.time("timeoutMs") {
                     wait = wait.timeout(limit);
                 }
-                recorded(Box::pin(async move { wait.await.map(|()| handle) }))
+                Box::pin(async move { wait.await.map(|()| json(&handle.info()).into()).map_err(failure) })
             }
-            verb => Box::pin(change(self.handle(options), verb.to_owned())),
+            plain => operations::start(&compute, plain, options),
         }
     }
 }
 
-/// To a box in JSON.
-fn recorded(work: BoxFuture<'static, boxd::Result<BoxHandle>>) -> Work {
-    Box::pin(async move { work.await.map(|handle| json(&handle.info()).into()).map_err(failure) })
-}
-
-async fn whoami(compute: boxd::Compute) -> Outcome {
-    let me = compute.whoami().await.map_err(failure)?;
-    let mut json = Json::object();
-    json.text("userId", &me.user_id)
-        .text("displayName", &me.display_name)
-        .raw("fingerprints", &Json::list(me.fingerprints.iter().map(|print| quote(print))))
-        .text("defaultNetworkId", &me.default_network_id);
-    Ok(json.finish().into())
-}
-
-async fn config(compute: boxd::Compute) -> Outcome {
-    let config = compute.config().await.map_err(failure)?;
-    let mut json = Json::object();
-    json.text("defaultImage", &config.default_image).text("zone", &config.zone);
-    Ok(json.finish().into())
-}
-
-async fn list(compute: boxd::Compute) -> Outcome {
-    let all = compute.boxes().list().await.map_err(failure)?;
-    Ok(Json::list(all.iter().map(|found| json(&found.info()))).into())
-}
-
-/// To what has changed.
-async fn change(handle: BoxHandle, verb: String) -> Outcome {
-    let mut took = None;
-    let done = match verb.as_str() {
-        "start" => handle.start().await,
-        "stop" => handle.stop().await,
-        "reboot" => handle.reboot().await,
-        "destroy" => handle.destroy().await,
-        "suspend" => handle.suspend().await.map(|done| took = Some(done.duration)),
-        "resume" => handle.resume().await.map(|done| took = Some(done.duration)),
-        other => return Err(invalid(other, "an operation")),
-    };
-    done.map_err(failure)?;
-    let mut json = Json::object();
-    json.text("status", handle.status().as_str());
-    if let Some(took) = took {
-        json.number("micros", u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+/// The source is `source`, a name or an id, or else `id`.
+fn fork(compute: boxd::Compute, options: &Options) -> Work {
+    let mut fork = compute.boxes().fork("").name(options.string("forkName"));
+    if let Some(config) = options.config() {
+        fork = fork.config(config);
     }
-    Ok(json.finish().into())
+    let (wanted, mut id) = (options.text("source"), options.string("id"));
+    Box::pin(async move {
+        // What cannot be right is refused before the source is asked for.
+        fork.encode("").map_err(failure)?;
+        if let Some(wanted) = wanted {
+            let found = compute.boxes().find(wanted).await.map_err(failure)?;
+            id = text(&found, fields::get_vm_response::VM_ID);
+        }
+        let request = fork.encode(&id).map_err(failure)?;
+        let doing = ["fork box ", &id].concat();
+        call(&compute, methods::FORK_VM.rpc(), request, doing, operations::FORKED).await
+    })
 }
 
 /// A box as the fields of `BoxInfo` in `types.ts`. What is not known is left out.

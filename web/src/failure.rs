@@ -1,7 +1,5 @@
 //! An error as a plain object, which the TypeScript side turns into its class.
 
-use std::error::Error as _;
-
 use boxd::{Cut, Error, ErrorKind};
 use bytes::Bytes;
 use js_sys::{Object, Reflect, Uint8Array};
@@ -12,6 +10,15 @@ use crate::json::Json;
 /// What a promise is rejected with: the fields of `Failure` in `errors.ts`.
 #[allow(clippy::needless_pass_by_value)] // For `map_err(failure)`.
 pub(crate) fn failure(error: Error) -> JsValue {
+    failed(&error, &error.to_string())
+}
+
+/// As [`failure`], where the error does not know what was being done.
+pub(crate) fn failure_doing(doing: &str, error: &Error) -> JsValue {
+    failed(error, &[doing, ": ", &error.to_string()].concat())
+}
+
+fn failed(error: &Error, message: &str) -> JsValue {
     let (class, code) = match error.kind() {
         ErrorKind::Authentication => ("AuthenticationError", "UNAUTHENTICATED"),
         ErrorKind::NotFound => ("NotFoundError", "NOT_FOUND"),
@@ -25,7 +32,7 @@ pub(crate) fn failure(error: Error) -> JsValue {
     let mut json = Json::object();
     json.text("class", class)
         .text("code", error.grpc_code().map_or(code, boxd::transport::Code::name))
-        .text("message", &error.to_string())
+        .text("message", message)
         .flag("retryable", error.retryable())
         .flag("outcomeUnknown", error.outcome_unknown());
     if let Some(code) = error.grpc_code() {
@@ -33,11 +40,6 @@ pub(crate) fn failure(error: Error) -> JsValue {
     }
     if let Some(after) = error.retry_after() {
         json.number("retryAfterMs", millis(after));
-    }
-    if let Some(source) = error.source().map(ToString::to_string)
-        && !source.contains(error.message())
-    {
-        json.text("cause", &source);
     }
     if let Some(output) = error.output() {
         cut(&mut json, "stdoutCut", output.stdout_cut);
@@ -57,6 +59,15 @@ pub(crate) fn invalid(option: &str, kind: &str) -> JsValue {
     json.text("class", "InvalidArgumentError")
         .text("code", "INVALID_ARGUMENT")
         .text("message", &[option, ": is not ", kind].concat());
+    parse(&json.finish())
+}
+
+/// An answer that is no message.
+pub(crate) fn unreadable() -> JsValue {
+    let mut json = Json::object();
+    json.text("class", "InternalError")
+        .text("code", "INTERNAL")
+        .text("message", "the server's answer could not be read");
     parse(&json.finish())
 }
 

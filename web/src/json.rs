@@ -1,24 +1,11 @@
 //! The few records that cross, as JSON text.
 
-use std::fmt::Write as _;
-
 /// An object or list that is being written.
-pub(crate) struct Json(String);
+pub(crate) struct Json(pub(crate) String);
 
 impl Json {
     pub(crate) fn object() -> Self {
         Self("{".to_owned())
-    }
-
-    /// A list of `items`, each already JSON.
-    pub(crate) fn list(items: impl Iterator<Item = String>) -> String {
-        let mut out = "[".to_owned();
-        for item in items {
-            separate(&mut out);
-            out.push_str(&item);
-        }
-        out.push(']');
-        out
     }
 
     pub(crate) fn text(&mut self, key: &'static str, value: &str) -> &mut Self {
@@ -29,7 +16,7 @@ impl Json {
 
     pub(crate) fn number(&mut self, key: &'static str, value: u64) -> &mut Self {
         self.key(key);
-        let _ = write!(self.0, "{value}");
+        push_number(&mut self.0, value);
         self
     }
 
@@ -49,7 +36,7 @@ impl Json {
         self.0
     }
 
-    fn key(&mut self, key: &'static str) {
+    pub(crate) fn key(&mut self, key: &'static str) {
         separate(&mut self.0);
         self.0.push('"');
         self.0.push_str(key);
@@ -57,19 +44,13 @@ impl Json {
     }
 }
 
-fn separate(out: &mut String) {
+pub(crate) fn separate(out: &mut String) {
     if !out.ends_with(['{', '[']) {
         out.push(',');
     }
 }
 
-pub(crate) fn quote(text: &str) -> String {
-    let mut out = String::new();
-    push_quoted(&mut out, text);
-    out
-}
-
-fn push_quoted(out: &mut String, text: &str) {
+pub(crate) fn push_quoted(out: &mut String, text: &str) {
     out.push('"');
     for letter in text.chars() {
         match letter {
@@ -78,10 +59,19 @@ fn push_quoted(out: &mut String, text: &str) {
                 out.push(letter);
             }
             '\0'..' ' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(letter));
+                out.push_str("\\u00");
+                let hex = |digit| char::from_digit(digit, 16).unwrap_or_default();
+                out.extend([hex(u32::from(letter) >> 4), hex(u32::from(letter) & 15)]);
             }
             _ => out.push(letter),
         }
     }
     out.push('"');
+}
+
+pub(crate) fn push_number(out: &mut String, number: u64) {
+    if number >= 10 {
+        push_number(out, number / 10);
+    }
+    out.push(char::from(b'0' + u8::try_from(number % 10).unwrap_or_default()));
 }

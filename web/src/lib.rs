@@ -16,7 +16,9 @@ mod exec;
 mod failure;
 mod files;
 mod json;
+mod operations;
 mod options;
+mod record;
 mod stream;
 mod task;
 

@@ -70,6 +70,16 @@ impl Options {
         number as u32
     }
 
+    /// A whole number from 0; fractions are cut off.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    pub(crate) fn whole(&self, key: &str) -> u64 {
+        let number = self.number(key).unwrap_or_default();
+        if number < 0.0 {
+            self.wrong(key, "a number that can be right");
+        }
+        number as u64
+    }
+
     #[allow(clippy::cast_possible_truncation)]
     fn small(&self, key: &str) -> u16 {
         self.count(key, u16::MAX.into()) as u16
@@ -104,7 +114,7 @@ impl Options {
         list.and_then(Result::ok).unwrap_or_default()
     }
 
-    fn texts(&self, key: &str) -> Vec<String> {
+    pub(crate) fn texts(&self, key: &str) -> Vec<String> {
         let list = self.list(key);
         let texts: Vec<_> = list.iter().filter_map(|item| item.as_string()).collect();
         if texts.len() != list.length() as usize {

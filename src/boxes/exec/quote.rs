@@ -1,6 +1,6 @@
 //! The one command string that the wire has, made from arguments, variables and a directory.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quoted};
 
 /// Refuses what is not a shell identifier: it would be an injection.
 pub(crate) fn check_env_key(key: &str) -> Result<()> {
@@ -11,7 +11,7 @@ pub(crate) fn check_env_key(key: &str) -> Result<()> {
     }
     Err(Error::invalid_argument(
         "env",
-        format!("{key:?} is not a variable name (letters, digits and _, no digit first)"),
+        [&quoted(key), " is not a variable name (letters, digits and _, no digit first)"].concat(),
     ))
 }
 

@@ -13,7 +13,7 @@ pub use self::dirs::{DirEntry, DirListing};
 pub use self::read::{FileStream, ReadFile};
 pub use self::write::{Content, WriteFile};
 use super::exec::Target;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quoted};
 
 /// The size of one chunk of a transfer, as the published clients send it.
 const CHUNK: usize = 1024 * 1024;
@@ -41,7 +41,7 @@ fn check_path(argument: &str, path: &str) -> Result<()> {
 
 /// `write file "/app/x" in box "web" (vm-1)`.
 fn doing(verb: &str, path: &str, target: &Target) -> String {
-    format!("{verb} file {path:?} in box {target}")
+    [verb, " file ", &quoted(path), " in box ", &target.to_string()].concat()
 }
 
 /// Whether the server has a newer RPC: not known before it was tried once.

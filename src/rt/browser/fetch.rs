@@ -14,6 +14,7 @@ use web_sys::{
 };
 
 use crate::rt::HttpAnswer;
+use crate::transport::Metadata;
 
 /// No token is larger.
 const ANSWER_LIMIT: usize = 256 * 1024;
@@ -67,7 +68,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Header(name) => write!(f, "header {name:?} holds a character that HTTP forbids"),
+            Self::Header(name) => write!(f, "header \"{name}\" holds a character that HTTP forbids"),
             Self::Connection { text, .. } => f.write_str(text),
         }
     }
@@ -81,28 +82,12 @@ fn describe(error: &JsValue) -> String {
 }
 
 /// Sends a POST and waits for the head of its answer. Dropping the future, or later the answer, aborts it.
-pub(crate) async fn post<'a>(
-    url: &str,
-    headers: impl IntoIterator<Item = (&'a str, &'a str)>,
-    body: &JsValue,
-) -> Result<Answer, Failure> {
-    let (mut exchange, promise) = start(url, headers, body)?;
-    let response = JsFuture::from(promise).await.map_err(|error| Failure::of(&error))?;
-    let response: Response = response.unchecked_into();
-    if let Some(body) = response.body() {
-        exchange.reader = Some(body.get_reader().unchecked_into());
-    }
-    Ok(Answer { response, chunks: Chunks { exchange, read: None } })
-}
-
-fn start<'a>(
-    url: &str,
-    headers: impl IntoIterator<Item = (&'a str, &'a str)>,
-    body: &JsValue,
-) -> Result<(Exchange, js_sys::Promise), Failure> {
+///
+/// Neither generic nor an `async fn`: it is compiled once.
+pub(crate) fn post(url: &str, headers: &Metadata, body: &JsValue) -> Result<Posting, Failure> {
     let refused = |error: JsValue| Failure::of(&error);
     let list = Headers::new().map_err(refused)?;
-    for (name, value) in headers {
+    for (name, value) in headers.iter() {
         // The host's own message would quote the value.
         list.append(name, value).map_err(|_| Failure::Header(name.to_owned()))?;
     }
@@ -114,7 +99,28 @@ fn start<'a>(
     init.set_redirect(NO_REDIRECT.with(|mode| *mode));
     init.set_signal(Some(&controller.signal()));
     let promise = fetch(url, &init).map_err(refused)?;
-    Ok((Exchange { controller, reader: None, over: false }, promise))
+    let exchange = Exchange { controller, reader: None, over: false };
+    Ok(Posting { exchange: Some(exchange), head: JsFuture::from(promise) })
+}
+
+/// A POST whose answer's head has not come yet.
+pub(crate) struct Posting {
+    exchange: Option<Exchange>,
+    head: JsFuture,
+}
+
+impl Future for Posting {
+    type Output = Result<Answer, Failure>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let head = ready!(Pin::new(&mut self.head).poll(cx));
+        let response: Response = head.map_err(|error| Failure::of(&error))?.unchecked_into();
+        let Some(mut exchange) = self.exchange.take() else { return Poll::Pending };
+        if let Some(body) = response.body() {
+            exchange.reader = Some(body.get_reader().unchecked_into());
+        }
+        Poll::Ready(Ok(Answer { response, chunks: Chunks { exchange, read: None } }))
+    }
 }
 
 /// What is under way at the host. Dropped early, it is aborted.
@@ -219,11 +225,14 @@ pub(crate) fn post_json(url: &str, body: Vec<u8>) -> impl Future<Output = Result
     SendWrapper::new(async move {
         use futures_util::TryStreamExt;
 
-        let headers = [("content-type", "application/json"), ("accept", "application/json")];
-        let body = Uint8Array::from(body.as_slice());
-        let answer = post(&url, headers, &body).await.map_err(|failure| {
+        let mut headers = Metadata::new();
+        headers.insert("content-type", "application/json");
+        headers.insert("accept", "application/json");
+        let unanswered = |failure| {
             format!("no answer ({failure}); is this the address, and is this page's origin allowed there?")
-        })?;
+        };
+        let posting = post(&url, &headers, &Uint8Array::from(body.as_slice())).map_err(unanswered)?;
+        let answer = posting.await.map_err(unanswered)?;
         if answer.is_redirect() {
             return Err("the server answered with a redirect, which the key does not follow".to_owned());
         }

@@ -43,8 +43,14 @@ impl Instant {
     pub(crate) fn elapsed(&self) -> Duration {
         // The wall clock may be set back.
         let passed = (Self::now().milliseconds - self.milliseconds).max(0.0);
-        Duration::try_from_secs_f64(passed / 1000.0).unwrap_or(Duration::MAX)
+        duration(passed)
     }
+}
+
+/// A time of this many milliseconds, up to the longest there is. (`Duration`'s own conversion weighs half a kilobyte.)
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn duration(milliseconds: f64) -> Duration {
+    Duration::from_micros((milliseconds * 1000.0) as u64)
 }
 
 /// Waits, never less than `time`: timers take 32 bits of milliseconds and may ring a fraction early.

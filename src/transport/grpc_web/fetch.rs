@@ -42,7 +42,8 @@ async fn exchange(request: Request) -> Result<Response, Status> {
         RequestBody::Whole(bytes) => Uint8Array::from(&*bytes).into(),
         RequestBody::Pieces(pieces) => collect(pieces).await?,
     };
-    let answer = post(&url, headers.iter(), &body).await.map_err(|failure| unanswered(&failure, &url))?;
+    let posting = post(&url, &headers, &body).map_err(|failure| unanswered(&failure, &url))?;
+    let answer = posting.await.map_err(|failure| unanswered(&failure, &url))?;
     let status = if answer.is_redirect() { answer.status().max(300) } else { answer.status() };
     let mut headers = Metadata::new();
     for (name, value) in answer.headers() {
@@ -94,7 +95,7 @@ fn unanswered(failure: &Failure, url: &str) -> Status {
         }
         Failure::Connection { not_sent, .. } => *not_sent,
     };
-    let origin = url.match_indices('/').nth(2).map_or(url, |(end, _)| &url[..end]);
+    let origin = url.match_indices('/').nth(2).and_then(|(end, _)| url.get(..end)).unwrap_or(url);
     let text = match page() {
         Some(page) => format!(
             "no answer from {origin} ({failure}); is it running, is gRPC-web enabled there, and is this page's \

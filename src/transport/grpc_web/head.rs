@@ -1,5 +1,6 @@
 //! The heads of gRPC-web: what a request says of itself, and what an answer's status and headers mean.
 
+use crate::error::quoted;
 use crate::transport::{Call, Code, Metadata, Status, timeout_header};
 
 const CONTENT_TYPE: &str = "application/grpc-web";
@@ -40,7 +41,8 @@ pub(super) fn check(status: u16, headers: &Metadata, origin: &str) -> Result<(),
             format!("{origin} answered without a content type; is gRPC-web enabled there?")
         }
         _ => format!(
-            "{origin} answered {content_type:?} instead of gRPC-web; is this the API's address, and is gRPC-web enabled there?"
+            "{origin} answered {} instead of gRPC-web; is this the API's address, and is gRPC-web enabled there?",
+            quoted(content_type)
         ),
     };
     Err(Status::new(Code::Unknown, text).with_metadata(headers.clone()))

@@ -82,8 +82,8 @@ export class BoxService {
 
   /** All boxes of the account. Repeated on a lost connection. */
   async list(call?: CallOptions): Promise<Box[]> {
-    const all = await this.#client.json<BoxInfo[]>("list", {}, call);
-    return all.map((info) => this.#box(info));
+    const { boxes } = await this.#client.json<{ boxes: BoxInfo[] }>("list", {}, call);
+    return boxes.map((info) => this.#box(info));
   }
 
   /**

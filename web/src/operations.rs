@@ -1,0 +1,193 @@
+//! What is one unary call and nothing else: a table.
+//!
+//! An operation is a row of [`OPERATIONS`], and costs a page some 150 bytes. What does more than to ask and to tell has a
+//! function of its own in `compute.rs`.
+
+use std::future::poll_fn;
+
+use boxd::transport::{EncodedMessage, Rpc};
+use boxd::wire::{Field, fields, methods};
+use wasm_bindgen::JsValue;
+
+use crate::failure::{failure_doing, invalid, unreadable};
+use crate::json::push_quoted;
+use crate::options::Options;
+use crate::record::Part::{Fixed, Is, Maybe, Record};
+use crate::record::{Part, encode, json};
+use crate::task::{Outcome, Work};
+
+struct Operation {
+    /// The name that the TypeScript side calls it by.
+    name: &'static str,
+    /// For errors: `start box`. The `name` and `id` that the caller gave are added.
+    doing: &'static str,
+    rpc: Rpc,
+    /// What of the caller's options goes into the request.
+    request: &'static [(&'static str, Field)],
+    /// What of the answer goes back.
+    answer: &'static [Part],
+}
+
+/// A box as the fields of `BoxInfo` in `types.ts`.
+pub(crate) const BOX: &[Part] = &[
+    Is("id", fields::get_vm_response::VM_ID),
+    Is("name", fields::get_vm_response::NAME),
+    Is("image", fields::get_vm_response::IMAGE_REF),
+    Is("publicIp", fields::get_vm_response::PUBLIC_IP),
+    Is("status", fields::get_vm_response::STATUS),
+    Maybe("bootTimeMs", fields::get_vm_response::BOOT_TIME_MS),
+    Maybe("restartPolicy", fields::get_vm_response::RESTART_POLICY),
+    Is("diskBytes", fields::get_vm_response::DISK_BYTES),
+    Is("autoSuspendTimeoutSecs", fields::get_vm_response::AUTO_SUSPEND_TIMEOUT_SECS),
+];
+
+static OPERATIONS: &[Operation] = &[
+    Operation {
+        name: "whoami",
+        doing: "whoami",
+        rpc: methods::WHOAMI.rpc(),
+        request: &[],
+        answer: &[
+            Is("userId", fields::whoami_response::USER_ID),
+            Is("displayName", fields::whoami_response::DISPLAY_NAME),
+            Is("fingerprints", fields::whoami_response::PUBKEY_FINGERPRINTS),
+            Is("defaultNetworkId", fields::whoami_response::DEFAULT_NETWORK_ID),
+        ],
+    },
+    Operation {
+        name: "config",
+        doing: "config",
+        rpc: methods::GET_CONFIG.rpc(),
+        request: &[],
+        answer: &[
+            Is("defaultImage", fields::get_config_response::DEFAULT_IMAGE),
+            Is("zone", fields::get_config_response::ZONE),
+        ],
+    },
+    Operation {
+        name: "list",
+        doing: "list boxes",
+        rpc: methods::LIST_VMS.rpc(),
+        request: &[],
+        answer: &[Record("boxes", fields::list_vms_response::VMS, BOX)],
+    },
+    Operation {
+        name: "refresh",
+        doing: "refresh box",
+        rpc: methods::GET_VM.rpc(),
+        request: &[("id", fields::get_vm_request::VM_ID)],
+        answer: BOX,
+    },
+    Operation {
+        name: "start",
+        doing: "start box",
+        rpc: methods::START_VM.rpc(),
+        request: &[("id", fields::start_vm_request::VM_ID)],
+        answer: &[Fixed("status", "running")],
+    },
+    Operation {
+        name: "stop",
+        doing: "stop box",
+        rpc: methods::STOP_VM.rpc(),
+        request: &[("id", fields::stop_vm_request::VM_ID)],
+        answer: &[Fixed("status", "stopped")],
+    },
+    Operation {
+        name: "reboot",
+        doing: "reboot box",
+        rpc: methods::REBOOT_VM.rpc(),
+        request: &[("id", fields::reboot_vm_request::VM_ID)],
+        answer: &[Fixed("status", "running")],
+    },
+    Operation {
+        name: "suspend",
+        doing: "suspend box",
+        rpc: methods::SUSPEND_VM.rpc(),
+        request: &[("id", fields::suspend_vm_request::VM_ID)],
+        answer: &[Fixed("status", "suspended"), Is("micros", fields::suspend_vm_response::SUSPEND_US)],
+    },
+    Operation {
+        name: "resume",
+        doing: "resume box",
+        rpc: methods::RESUME_VM.rpc(),
+        request: &[("id", fields::resume_vm_request::VM_ID)],
+        answer: &[Fixed("status", "running"), Is("micros", fields::resume_vm_response::RESUME_US)],
+    },
+    Operation {
+        name: "destroy",
+        doing: "destroy box",
+        rpc: methods::DESTROY_VM.rpc(),
+        request: &[("id", fields::destroy_vm_request::VM_ID)],
+        answer: &[Fixed("status", "destroyed")],
+    },
+];
+
+/// What a create tells of the new box.
+pub(crate) const CREATED: &[Part] = &[
+    Is("id", fields::create_vm_response::VM_ID),
+    Is("name", fields::create_vm_response::NAME),
+    Is("image", fields::create_vm_response::IMAGE),
+    Is("publicIp", fields::create_vm_response::PUBLIC_IP),
+    Is("status", fields::create_vm_response::STATUS),
+    Maybe("url", fields::create_vm_response::URL),
+    Maybe("bootTimeMs", fields::create_vm_response::BOOT_TIME_MS),
+];
+
+/// What a fork tells of the new box.
+pub(crate) const FORKED: &[Part] = &[
+    Is("id", fields::fork_vm_response::VM_ID),
+    Is("name", fields::fork_vm_response::NAME),
+    Is("image", fields::fork_vm_response::IMAGE),
+    Is("publicIp", fields::fork_vm_response::PUBLIC_IP),
+    Is("status", fields::fork_vm_response::STATUS),
+    Maybe("url", fields::fork_vm_response::URL),
+    Maybe("bootTimeMs", fields::fork_vm_response::BOOT_TIME_MS),
+    Maybe("forkedFrom", fields::fork_vm_response::FORKED_FROM),
+];
+
+/// Does what the operation of this name does, to a record in JSON.
+pub(crate) fn start(compute: &boxd::Compute, name: &str, options: &Options) -> Work {
+    match OPERATIONS.iter().find(|operation| operation.name == name) {
+        Some(operation) => {
+            let doing = doing(operation.doing, options);
+            call(compute, operation.rpc, encode(options, operation.request), doing, operation.answer)
+        }
+        // Nobody but the TypeScript side names one.
+        None => Box::pin(std::future::ready(Err(invalid(name, "an operation")))),
+    }
+}
+
+/// Sends `request`, and gives of the answer what `parts` say, in JSON.
+pub(crate) fn call(
+    compute: &boxd::Compute,
+    rpc: Rpc,
+    request: EncodedMessage,
+    doing: String,
+    parts: &'static [Part],
+) -> Work {
+    let mut answer = compute.call_encoded(rpc, request);
+    Box::pin(poll_fn(move |cx| {
+        answer.as_mut().poll(cx).map(|answer| match answer {
+            Ok(message) => told(&message, parts),
+            Err(error) => Err(failure_doing(&doing, &error)),
+        })
+    }))
+}
+
+/// What `parts` say of an answer.
+pub(crate) fn told(message: &[u8], parts: &'static [Part]) -> Outcome {
+    json(message, parts).map(JsValue::from).map_err(|_| unreadable())
+}
+
+/// `start box "web" (vm-1f2e3d)`.
+pub(crate) fn doing(what: &str, options: &Options) -> String {
+    let mut doing = what.to_owned();
+    if let Some(name) = options.text("name") {
+        doing.push(' ');
+        push_quoted(&mut doing, &name);
+    }
+    if let Some(id) = options.text("id") {
+        doing.push_str(&[" (", &id, ")"].concat());
+    }
+    doing
+}
