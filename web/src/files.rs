@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::future::{IntoFuture, poll_fn};
-use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -10,9 +9,8 @@ use std::task::{Context, Poll, ready};
 use boxd::{BoxHandle, Content, Progress};
 use bytes::Bytes;
 use futures_core::Stream;
-use js_sys::{ArrayBuffer, Function, Uint8Array};
+use js_sys::{Function, Uint8Array};
 use send_wrapper::SendWrapper;
-use tokio::io::{AsyncRead, ReadBuf};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, Blob};
@@ -101,51 +99,42 @@ impl<S: Stream<Item = Result<Bytes, JsValue>> + Unpin> Stream for Reported<S> {
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn blob_content(blob: Blob) -> Content {
     let size = blob.size();
-    Content::reader(BlobReader { blob: SendWrapper::new(blob), at: 0.0, size, piece: None }, size as u64)
+    Content::stream(BlobPieces { blob: SendWrapper::new(blob), at: 0.0, size, piece: None }, size as u64)
 }
 
+/// The size of one piece of a `Blob`.
+const PIECE: f64 = 1_048_576.0;
+
 /// Reads a `Blob` from its beginning to its end; the host may keep it on disk.
-struct BlobReader {
+struct BlobPieces {
     blob: SendWrapper<Blob>,
     at: f64,
     size: f64,
     piece: Option<SendWrapper<JsFuture>>,
 }
 
-impl AsyncRead for BlobReader {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+impl Stream for BlobPieces {
+    type Item = Result<Bytes, String>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         if this.piece.is_none() {
-            #[allow(clippy::cast_precision_loss)]
-            let end = (this.at + buf.remaining() as f64).min(this.size);
+            let end = (this.at + PIECE).min(this.size);
             if end <= this.at {
-                return Poll::Ready(Ok(()));
+                return Poll::Ready(None);
             }
-            let part = this.blob.slice_with_f64_and_f64(this.at, end).map_err(|error| unreadable(&error))?;
+            let part = this.blob.slice_with_f64_and_f64(this.at, end).map_err(|error| message(&error))?;
             this.piece = Some(SendWrapper::new(JsFuture::from(part.array_buffer())));
             this.at = end;
         }
-        let Some(piece) = &mut this.piece else { return Poll::Ready(Ok(())) };
+        let Some(piece) = &mut this.piece else { return Poll::Ready(None) };
         let read = ready!(Pin::new(piece).poll(cx));
         this.piece = None;
-        let buffer: ArrayBuffer = read.map_err(|error| unreadable(&error))?.unchecked_into();
-        let bytes = Uint8Array::new(&buffer);
-        let length = bytes.length() as usize;
-        // The buffer may have become another, smaller one since the piece was asked for.
-        if length > buf.remaining() {
-            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
-        }
-        bytes.copy_to(buf.initialize_unfilled_to(length));
-        buf.advance(length);
-        Poll::Ready(Ok(()))
+        let buffer = read.map_err(|error| message(&error))?;
+        Poll::Ready(Some(Ok(Uint8Array::new(&buffer).to_vec().into())))
     }
 }
 
-fn unreadable(error: &JsValue) -> io::Error {
-    let error: &js_sys::Error = error.unchecked_ref();
-    io::Error::other(String::from(error.message()))
+fn message(error: &JsValue) -> String {
+    error.unchecked_ref::<js_sys::Error>().message().into()
 }

@@ -3,15 +3,16 @@
 use std::fmt;
 use std::future::IntoFuture;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures_channel::oneshot;
+use futures_core::Stream;
 use futures_core::future::BoxFuture;
-use futures_util::future::{Either, select};
-use futures_util::lock::Mutex;
-use futures_util::stream::{self, StreamExt};
+use futures_core::stream::BoxStream;
+use futures_util::future::poll_fn;
+use futures_util::stream::{self, Fuse, StreamExt};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::{CHUNK, OnProgress, Progress, check_path, doing};
@@ -21,25 +22,35 @@ use crate::error::{Error, Result};
 use crate::transport::{Code, DEFAULT_MESSAGE_LIMIT, EncodedMessage};
 use crate::wire::{UploadFileChunk, UploadFileRequest, methods};
 
-/// What is written into a file: text, bytes, a file of this machine, or what a reader gives.
+/// What is written into a file: text, bytes, a file of this machine, or what a reader or a stream gives.
 pub struct Content(pub(super) Source);
 
 pub(super) enum Source {
-    Bytes(Bytes),
-    Reader {
-        reader: Reader,
-        size: u64,
-    },
+    Pieces(Pieces),
     #[cfg(not(browser))]
     Path(std::path::PathBuf),
 }
 
-pub(super) type Reader = Pin<Box<dyn AsyncRead + Send>>;
-
 impl Content {
     /// What `reader` gives, which must be exactly `size` bytes: the wire announces the size first.
     pub fn reader(reader: impl AsyncRead + Send + 'static, size: u64) -> Self {
-        Self(Source::Reader { reader: Box::pin(reader), size })
+        Self(Source::Pieces(Pieces::reader(Box::pin(reader), size)))
+    }
+
+    /// What `pieces` give, which must be exactly `size` bytes. Each goes out as one message: up to a mebibyte is best.
+    pub fn stream<E: fmt::Display>(
+        pieces: impl Stream<Item = Result<Bytes, E>> + Send + 'static,
+        size: u64,
+    ) -> Self {
+        let failed =
+            |error: E| Error::of(Code::Unknown, ["reading the content: ", &error.to_string()].concat());
+        Self(Source::Pieces(Pieces::new(pieces.map(move |piece| piece.map_err(failed)).boxed(), size)))
+    }
+}
+
+impl From<Bytes> for Content {
+    fn from(content: Bytes) -> Self {
+        Self(Source::Pieces(Pieces::bytes(content)))
     }
 }
 
@@ -47,19 +58,19 @@ macro_rules! content_from {
     ($($from:ty),*) => {$(
         impl From<$from> for Content {
             fn from(content: $from) -> Self {
-                Self(Source::Bytes(Bytes::from(content)))
+                Self::from(Bytes::from(content))
             }
         }
     )*};
 }
 
-content_from!(Bytes, Vec<u8>, String);
+content_from!(Vec<u8>, String);
 
 macro_rules! content_copied_from {
     ($($from:ty),*) => {$(
         impl From<$from> for Content {
             fn from(content: $from) -> Self {
-                Self(Source::Bytes(Bytes::copy_from_slice(content.as_ref())))
+                Self::from(Bytes::copy_from_slice(content.as_ref()))
             }
         }
     )*};
@@ -76,8 +87,7 @@ impl<const N: usize> From<&[u8; N]> for Content {
 impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Source::Bytes(bytes) => write!(f, "Content({} bytes)", bytes.len()),
-            Source::Reader { size, .. } => write!(f, "Content(reader of {size} bytes)"),
+            Source::Pieces(pieces) => write!(f, "Content({} bytes)", pieces.total),
             #[cfg(not(browser))]
             Source::Path(path) => write!(f, "Content(file {})", path.display()),
         }
@@ -114,8 +124,7 @@ impl WriteFile {
         let upload = Upload { client, vm_id: target.id.clone(), path, progress };
         let path = upload.path.clone();
         let done = match content.0 {
-            Source::Bytes(bytes) => upload.run(Pieces::bytes(bytes)).await,
-            Source::Reader { reader, size } => upload.run(Pieces::reader(reader, size)).await,
+            Source::Pieces(pieces) => upload.run(pieces).await,
             #[cfg(not(browser))]
             Source::Path(local) => match super::local::open(&local).await {
                 Ok((file, size)) => upload.run(Pieces::reader(Box::pin(file), size)).await,
@@ -173,41 +182,39 @@ impl Upload {
 
     /// Sends a header and the pieces over the streaming RPC.
     async fn stream(&mut self, pieces: Pieces) -> (Result<u64>, Pieces) {
-        let total = pieces.total();
+        let total = pieces.total;
         let header = UploadFileChunk {
             vm_id: self.vm_id.clone(),
             path: self.path.clone(),
             total_size: total,
             data: Bytes::new(),
         };
-        let (failed, failure) = oneshot::channel();
         let outgoing = Outgoing {
             header: Some(EncodedMessage::encode(&header)),
             pieces,
             sent: 0,
             progress: self.progress.take(),
-            failed: Some(failed),
+            failure: None,
+            waiting: None,
         };
         // The connection pulls the pieces as it has room for them.
         let outgoing = Arc::new(Mutex::new(outgoing));
-        let messages = stream::unfold(outgoing.clone(), |outgoing| async move {
-            let next = outgoing.lock().await.next().await;
-            match next {
-                Ok(message) => message.map(|message| (message, outgoing)),
-                // An end here would look like the end of the file.
-                Err(Failed) => std::future::pending().await,
-            }
-        });
         let options = DuplexOptions { total: None, input_complete: true };
-        let mut answers = self.client.duplex(methods::UPLOAD_FILE_STREAM, messages.boxed(), options);
-        let answer = match select(answers.next(), failure).await {
-            Either::Left((answer, _)) => answer,
-            // The call is dropped, so that the server throws away what it has.
-            Either::Right((Ok(error), _)) => Some(Err(error)),
-            Either::Right((Err(_), answer)) => answer.await,
-        };
+        let messages = Box::pin(Messages(outgoing.clone()));
+        let mut answers = self.client.duplex(methods::UPLOAD_FILE_STREAM, messages, options);
+        let answer = poll_fn(|cx| {
+            let mut outgoing = lock(&outgoing);
+            if let Some(error) = outgoing.failure.take() {
+                return Poll::Ready(Some(Err(error)));
+            }
+            outgoing.waiting = Some(cx.waker().clone());
+            drop(outgoing);
+            answers.poll_next_unpin(cx)
+        })
+        .await;
+        // If the content was at fault, the call is dropped now, and the server throws away what it has.
         drop(answers);
-        let mut outgoing = outgoing.lock().await;
+        let mut outgoing = lock(&outgoing);
         self.progress = outgoing.progress.take();
         let pieces = std::mem::replace(&mut outgoing.pieces, Pieces::bytes(Bytes::new()));
         let answer =
@@ -217,7 +224,7 @@ impl Upload {
 
     /// Sends the whole file in one message.
     async fn unary(&mut self, pieces: Pieces) -> Result<u64> {
-        let total = pieces.total();
+        let total = pieces.total;
         if total > DEFAULT_MESSAGE_LIMIT as u64 {
             let why = format!(
                 "{total} bytes are more than this server takes at once (64 MiB); it has no streaming upload"
@@ -234,99 +241,136 @@ impl Upload {
     }
 }
 
-/// The messages of an upload, made as they are pulled.
+/// An upload on its way, whose messages are made as they are pulled.
 struct Outgoing {
     header: Option<EncodedMessage>,
     pieces: Pieces,
     sent: u64,
     progress: Option<OnProgress>,
-    failed: Option<oneshot::Sender<Error>>,
+    /// The content is not what was announced.
+    failure: Option<Error>,
+    /// Whoever waits for the answer, to be told of a failure.
+    waiting: Option<Waker>,
 }
 
-/// The content is not what was announced; the caller has been told why.
-struct Failed;
+fn lock(outgoing: &Mutex<Outgoing>) -> MutexGuard<'_, Outgoing> {
+    outgoing.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
-impl Outgoing {
-    async fn next(&mut self) -> Result<Option<EncodedMessage>, Failed> {
-        if let Some(header) = self.header.take() {
-            return Ok(Some(header));
+struct Messages(Arc<Mutex<Outgoing>>);
+
+impl Stream for Messages {
+    type Item = EncodedMessage;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let outgoing = &mut *lock(&self.0);
+        if let Some(header) = outgoing.header.take() {
+            return Poll::Ready(Some(header));
         }
-        match self.pieces.next().await {
-            Ok(None) => Ok(None),
-            Ok(Some(data)) => {
-                self.sent += data.len() as u64;
-                let message = EncodedMessage::encode(&UploadFileChunk { data, ..UploadFileChunk::default() });
-                report(&mut self.progress, self.sent, self.pieces.total());
-                Ok(Some(message))
-            }
+        let data = match ready!(outgoing.pieces.poll(cx)) {
+            Ok(Some(data)) => data,
+            Ok(None) => return Poll::Ready(None),
             Err(error) => {
-                if let Some(failed) = self.failed.take() {
-                    let _ = failed.send(error);
+                outgoing.failure = Some(error);
+                if let Some(waiting) = outgoing.waiting.take() {
+                    waiting.wake();
                 }
-                Err(Failed)
+                // An end here would look like the end of the file.
+                return Poll::Pending;
             }
-        }
+        };
+        outgoing.sent += data.len() as u64;
+        let message = EncodedMessage::encode(&UploadFileChunk { data, ..UploadFileChunk::default() });
+        report(&mut outgoing.progress, outgoing.sent, outgoing.pieces.total);
+        Poll::Ready(Some(message))
     }
 }
 
-/// The content in pieces of a chunk's size.
-enum Pieces {
-    Bytes { whole: Bytes, sent: usize },
-    Reader { reader: Reader, left: u64, total: u64, kept: Option<BytesMut> },
+/// The content in pieces, held against the size that was announced.
+pub(super) struct Pieces {
+    source: Fuse<BoxStream<'static, Result<Bytes>>>,
+    total: u64,
+    given: u64,
+    /// The last piece goes out when nothing follows it: once the server has all bytes, the file stands.
+    last: Option<Bytes>,
+    /// What was given, as long as the server might turn out to take whole files only.
+    kept: Option<Vec<Bytes>>,
 }
 
 impl Pieces {
-    fn bytes(whole: Bytes) -> Self {
-        Self::Bytes { whole, sent: 0 }
+    fn new(source: BoxStream<'static, Result<Bytes>>, total: u64) -> Self {
+        Self { source: source.fuse(), total, given: 0, last: None, kept: None }
     }
 
-    fn reader(reader: Reader, total: u64) -> Self {
-        Self::Reader { reader, left: total, total, kept: None }
+    fn bytes(mut whole: Bytes) -> Self {
+        let total = whole.len() as u64;
+        let pieces = std::iter::from_fn(move || {
+            let piece = whole.split_to(whole.len().min(CHUNK));
+            (!piece.is_empty()).then_some(Ok(piece))
+        });
+        Self::new(stream::iter(pieces).boxed(), total)
     }
 
-    fn total(&self) -> u64 {
-        match self {
-            Self::Bytes { whole, .. } => whole.len() as u64,
-            Self::Reader { total, .. } => *total,
-        }
-    }
-
-    /// Keeps what a reader gives, as long as the server might turn out to take whole files only.
-    fn keep(&mut self, wanted: bool) {
-        if let Self::Reader { total, kept, .. } = self {
-            *kept = (wanted && *total <= DEFAULT_MESSAGE_LIMIT as u64).then(BytesMut::new);
-        }
-    }
-
-    async fn next(&mut self) -> Result<Option<Bytes>> {
-        match self {
-            Self::Bytes { whole, sent } => {
-                let piece = whole.slice(*sent..whole.len().min(*sent + CHUNK));
-                *sent += piece.len();
-                Ok((!piece.is_empty()).then_some(piece))
-            }
-            Self::Reader { reader, left, total, kept } => {
-                let piece = read_piece(reader, left, *total).await?;
-                if let (Some(kept), Some(piece)) = (kept, &piece) {
-                    kept.extend_from_slice(piece);
+    pub(super) fn reader(reader: Pin<Box<dyn AsyncRead + Send>>, total: u64) -> Self {
+        let pieces = stream::try_unfold(reader, |mut reader| async move {
+            let mut piece = BytesMut::with_capacity(CHUNK);
+            let failed = |error| Error::local_io("reading the content", error);
+            while piece.len() < CHUNK {
+                let mut room = (&mut reader).take((CHUNK - piece.len()) as u64);
+                if room.read_buf(&mut piece).await.map_err(failed)? == 0 {
+                    break;
                 }
-                Ok(piece)
             }
+            Ok((!piece.is_empty()).then(|| (piece.freeze(), reader)))
+        });
+        Self::new(pieces.boxed(), total)
+    }
+
+    fn keep(&mut self, wanted: bool) {
+        self.kept = (wanted && self.total <= DEFAULT_MESSAGE_LIMIT as u64).then(Vec::new);
+    }
+
+    /// The next piece; an error when there turn out to be fewer bytes or more.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
+        loop {
+            let Some(piece) = ready!(self.source.poll_next_unpin(cx)).transpose()? else {
+                if self.given < self.total {
+                    let why = format!("ended after {} of {} bytes", self.given, self.total);
+                    return Poll::Ready(Err(Error::invalid_argument("content", why)));
+                }
+                let last = self.last.take();
+                self.keep_one(last.as_ref());
+                return Poll::Ready(Ok(last));
+            };
+            self.given += piece.len() as u64;
+            if self.given > self.total {
+                let why = format!("is longer than the {} bytes that were announced", self.total);
+                return Poll::Ready(Err(Error::invalid_argument("content", why)));
+            }
+            if piece.is_empty() {
+                continue;
+            }
+            if self.given < self.total {
+                self.keep_one(Some(&piece));
+                return Poll::Ready(Ok(Some(piece)));
+            }
+            self.last = Some(piece);
+        }
+    }
+
+    fn keep_one(&mut self, piece: Option<&Bytes>) {
+        if let (Some(kept), Some(piece)) = (&mut self.kept, piece) {
+            kept.push(piece.clone());
         }
     }
 
     /// All of it, whatever was taken out already.
-    async fn whole(self) -> Result<Bytes> {
-        match self {
-            Self::Bytes { whole, .. } => Ok(whole),
-            Self::Reader { mut reader, mut left, total, kept } => {
-                let mut whole = kept.unwrap_or_default();
-                while let Some(piece) = read_piece(&mut reader, &mut left, total).await? {
-                    whole.extend_from_slice(&piece);
-                }
-                Ok(whole.freeze())
-            }
+    async fn whole(mut self) -> Result<Bytes> {
+        let mut whole = self.kept.take().unwrap_or_default();
+        while let Some(piece) = poll_fn(|cx| self.poll(cx)).await? {
+            whole.push(piece);
         }
+        Ok(whole.concat().into())
     }
 }
 
@@ -343,30 +387,4 @@ fn check_written(confirmed: u64, total: u64) -> Result<u64> {
         return Err(Error::of(Code::DataLoss, why));
     }
     Ok(total)
-}
-
-/// The next piece of a reader that owes `left` more bytes; an error when it gives fewer or more.
-async fn read_piece(reader: &mut Reader, left: &mut u64, total: u64) -> Result<Option<Bytes>> {
-    if *left == 0 {
-        return Ok(None);
-    }
-    let size = usize::try_from(*left).unwrap_or(CHUNK).min(CHUNK);
-    let mut piece = BytesMut::with_capacity(size);
-    let failed = |error| Error::local_io("reading the content", error);
-    while piece.len() < size {
-        let mut room = (&mut *reader).take((size - piece.len()) as u64);
-        if room.read_buf(&mut piece).await.map_err(failed)? == 0 {
-            let have = total - *left + piece.len() as u64;
-            return Err(Error::invalid_argument("content", format!("ended after {have} of {total} bytes")));
-        }
-    }
-    *left -= size as u64;
-    // Before the last piece goes out: once the server has all bytes, the file stands.
-    if *left == 0 && reader.read(&mut [0]).await.map_err(failed)? != 0 {
-        return Err(Error::invalid_argument(
-            "content",
-            format!("is longer than the {total} bytes that were announced"),
-        ));
-    }
-    Ok(Some(piece.freeze()))
 }
