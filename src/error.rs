@@ -77,7 +77,7 @@ struct Inner {
 }
 
 enum Source {
-    Status(Box<Status>),
+    Status(Status),
     Other(Box<dyn StdError + Send + Sync>),
 }
 
@@ -142,7 +142,7 @@ impl Error {
             inner.retryable = code == Code::Unavailable && (repeatable || status.is_not_sent());
             inner.retry_after =
                 status.metadata().get("retry-after").and_then(crate::credentials::retry_after);
-            inner.source = Some(Source::Status(Box::new(status)));
+            inner.source = Some(Source::Status(status));
         })
     }
 
@@ -286,7 +286,7 @@ impl fmt::Debug for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_ref().map(|source| match source {
-            Source::Status(status) => status.as_ref() as &(dyn StdError + 'static),
+            Source::Status(status) => status as &(dyn StdError + 'static),
             Source::Other(source) => source.as_ref(),
         })
     }

@@ -107,6 +107,12 @@ impl fmt::Display for Code {
 /// How a call failed: what the server said, or what became of the connection.
 #[derive(Clone, Debug)]
 pub struct Status {
+    // Boxed: it goes through many hands, and mostly there is none.
+    inner: Box<Inner>,
+}
+
+#[derive(Clone, Debug)]
+struct Inner {
     code: Code,
     message: Cow<'static, str>,
     details: Bytes,
@@ -117,38 +123,37 @@ pub struct Status {
 impl Status {
     /// A status that came about on this side.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            details: Bytes::new(),
-            metadata: Metadata::new(),
-            not_sent: false,
-        }
+        Self::of(code, message.into())
+    }
+
+    fn of(code: Code, message: Cow<'static, str>) -> Self {
+        let (details, metadata) = (Bytes::new(), Metadata::new());
+        Self { inner: Box::new(Inner { code, message, details, metadata, not_sent: false }) }
     }
 
     /// The connection failed, or ended without the server's verdict.
     pub fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Code::Unavailable, message)
+        Self::of(Code::Unavailable, message.into())
     }
 
     /// Marks that the request certainly never reached the server, so that sending it again cannot do a thing twice.
     #[must_use]
     pub fn not_sent(mut self) -> Self {
-        self.not_sent = true;
+        self.inner.not_sent = true;
         self
     }
 
     /// Adds the answer's metadata.
     #[must_use]
     pub fn with_metadata(mut self, metadata: Metadata) -> Self {
-        self.metadata = metadata;
+        self.inner.metadata = metadata;
         self
     }
 
     /// Adds `grpc-status-details-bin`, decoded.
     #[must_use]
     pub fn with_details(mut self, details: Bytes) -> Self {
-        self.details = details;
+        self.inner.details = details;
         self
     }
 
@@ -166,33 +171,33 @@ impl Status {
 
     /// The status code. Never `Ok` in an error.
     pub fn code(&self) -> Code {
-        self.code
+        self.inner.code
     }
 
     /// What went wrong, in the server's words where they came from there.
     pub fn message(&self) -> &str {
-        &self.message
+        &self.inner.message
     }
 
     /// The content of `grpc-status-details-bin`; empty where there was none.
     pub fn details(&self) -> &Bytes {
-        &self.details
+        &self.inner.details
     }
 
     /// The answer's metadata.
     pub fn metadata(&self) -> &Metadata {
-        &self.metadata
+        &self.inner.metadata
     }
 
     /// Whether the request certainly never reached the server.
     pub fn is_not_sent(&self) -> bool {
-        self.not_sent
+        self.inner.not_sent
     }
 }
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.message)
+        write!(f, "{}: {}", self.code(), self.message())
     }
 }
 
