@@ -11,8 +11,15 @@ use prost_types::{DescriptorProto, FileDescriptorProto};
 const PROTO: &str = "boxd/api/v1/api.proto";
 
 /// Messages that carry a secret; `src/wire.rs` writes their `Debug` by hand.
-const SECRET: [&str; 5] =
-    ["CreateTokenResponse", "CreateApiKeyResponse", "SetVarRequest", "VarItem", "OrgInviteInfo"];
+const SECRET: [&str; 7] = [
+    "CreateTokenResponse",
+    "CreateApiKeyResponse",
+    "SetVarRequest",
+    "VarItem",
+    "OrgInviteInfo",
+    "InviteOrgMemberResponse",
+    "RevokeOrgInviteRequest",
+];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed=proto");

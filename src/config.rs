@@ -3,11 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::{Error, Result, quoted};
+use crate::error::{Error, Result, named, quoted};
 
 #[cfg(all(not(browser), not(any(feature = "tls-native-roots", feature = "tls-webpki-roots"))))]
 pub(crate) const NO_TLS: &str = "this address needs TLS, but the crate was built without it: turn on the feature \
      tls-native-roots or tls-webpki-roots, or write http:// for a cluster that speaks plaintext";
+
+const API_KEY: &str = named("api_key", "apiKey");
+const API_URL: &str = named("api_url", "apiUrl");
+const EXCHANGE_URL: &str = named("exchange_url", "exchangeUrl");
 
 /// A named cluster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,8 +49,14 @@ impl FromStr for Environment {
             "staging" => Ok(Self::Staging),
             other => Err(Error::invalid_argument(
                 "environment",
-                quoted(other)
-                    + " is not known; write \"production\" or \"staging\", or give api_url and exchange_url",
+                [
+                    &quoted(other),
+                    " is not known; write \"production\" or \"staging\", or give ",
+                    API_URL,
+                    " and ",
+                    EXCHANGE_URL,
+                ]
+                .concat(),
             )),
         }
     }
@@ -69,7 +79,7 @@ impl Endpoint {
     /// Reads an `api_url`: `http://` is plaintext, `https://` is TLS, and a bare `host:port` is TLS unless the host is
     /// this machine.
     pub(crate) fn parse(url: &str) -> Result<Self> {
-        let refused = |why: &str| Error::invalid_argument("api_url", [&quoted(url), " ", why].concat());
+        let refused = |why: &str| Error::invalid_argument(API_URL, [&quoted(url), " ", why].concat());
         let scheme = url.split_once(':').and_then(|(scheme, rest)| Some((scheme, rest.strip_prefix("//")?)));
         let (tls, rest) = match scheme {
             Some(("http", rest)) => (Some(false), rest),
@@ -83,7 +93,7 @@ impl Endpoint {
         }
         if authority.contains('@') {
             // Not echoed: what stands before the @ is a password.
-            return Err(Error::invalid_argument("api_url", "credentials do not belong in the URL"));
+            return Err(Error::invalid_argument(API_URL, "credentials do not belong in the URL"));
         }
         let (host, port) = split_port(authority).ok_or_else(|| refused("is not host:port"))?;
         if host.is_empty() || host.contains(char::is_whitespace) {
@@ -180,14 +190,13 @@ impl Settings {
                 .map(Secret::Token)
                 .or_else(|| variable("BOXD_API_KEY").map(Secret::ApiKey))
                 .ok_or_else(|| {
-                    Error::authentication(
-                        "no credentials: give api_key or token, or set BOXD_API_KEY or BOXD_TOKEN",
-                    )
+                    let either = [API_KEY, " or token, or set BOXD_API_KEY or BOXD_TOKEN"].concat();
+                    Error::authentication("no credentials: give ".to_owned() + &either)
                 })?,
         };
         let (Secret::ApiKey(text) | Secret::Token(text)) = &secret;
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let argument = if matches!(secret, Secret::Token(_)) { "token" } else { "api_key" };
+            let argument = if matches!(secret, Secret::Token(_)) { "token" } else { API_KEY };
             return Err(Error::invalid_argument(
                 argument,
                 "is empty or holds white space (a stray line break?)",
@@ -195,7 +204,7 @@ impl Settings {
         }
         if !(exchange_url.starts_with("https://") || exchange_url.starts_with("http://")) {
             return Err(Error::invalid_argument(
-                "exchange_url",
+                EXCHANGE_URL,
                 quoted(&exchange_url) + " does not start with https:// or http://",
             ));
         }

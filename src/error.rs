@@ -235,6 +235,11 @@ pub(crate) fn span(time: Duration) -> String {
     }
 }
 
+/// What callers know an argument as: its name in Rust, or in the npm package's TypeScript.
+pub(crate) const fn named(rust: &'static str, typescript: &'static str) -> &'static str {
+    if cfg!(boxd_page) { typescript } else { rust }
+}
+
 /// Text in quotes, on one line. (`{:?}` does so too, and brings tables of Unicode into a page.)
 pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);

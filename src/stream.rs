@@ -14,10 +14,13 @@ use futures_util::future::poll_fn;
 use prost::Message;
 
 use crate::client::{decode, out_of_time};
-use crate::error::{Error, Result, span};
+use crate::error::{Error, Result, named, span};
 use crate::rt;
 use crate::trace::CallSpan;
 use crate::transport::{Code, Event, MessageStream, Status};
+
+const OPEN_TIMEOUT: &str = named(" (open_timeout)", " (openTimeoutMs)");
+const IDLE_TIMEOUT: &str = named(" (idle_timeout)", " (idleTimeoutMs)");
 
 /// A call's answers. Dropping it cancels the call at the server.
 pub(crate) struct Answers<Res> {
@@ -142,12 +145,12 @@ impl EncodedAnswers {
         } else if let Some(limit) = Clock::poll(&mut self.open, cx) {
             Status::new(
                 Code::DeadlineExceeded,
-                format!("no sign of life from the server within {} (open_timeout)", span(limit)),
+                ["no sign of life from the server within ", &span(limit), OPEN_TIMEOUT].concat(),
             )
         } else if let Some(limit) = Clock::poll(&mut self.idle_clock, cx) {
             Status::new(
                 Code::DeadlineExceeded,
-                format!("nothing came from the server for {} (idle_timeout)", span(limit)),
+                ["nothing came from the server for ", &span(limit), IDLE_TIMEOUT].concat(),
             )
         } else {
             return Poll::Pending;

@@ -38,3 +38,28 @@ redact!(CreateApiKeyResponse { id, expires_at; api_key });
 redact!(SetVarRequest { org, kind, name, scope; value });
 redact!(VarItem { name, kind, scope; value });
 redact!(OrgInviteInfo { email, role, created_at, expires_at; token });
+redact!(InviteOrgMemberResponse { created_at, expires_at; token });
+redact!(RevokeOrgInviteRequest { ; token });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_secret_of_an_invitation() {
+        let (token, accept_url) = ("canary".to_owned(), "https://x/canary".to_owned());
+        let made = InviteOrgMemberResponse {
+            token: token.clone(),
+            accept_url: accept_url.clone(),
+            ..InviteOrgMemberResponse::default()
+        };
+        let known = OrgInviteInfo {
+            token: token.clone(),
+            accept_url,
+            email: "a@b".into(),
+            ..OrgInviteInfo::default()
+        };
+        let shown = format!("{made:?} {known:?} {:?}", RevokeOrgInviteRequest { token });
+        assert!(!shown.contains("canary") && shown.contains("a@b"), "{shown}");
+    }
+}

@@ -6,23 +6,13 @@ import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { FLAGS } from "../../web/tests/harness/flags.mjs";
 
-const FLAGS = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--js-flags=--expose-gc",
-  "--remote-debugging-pipe",
-];
+const OWN_FLAGS = ["--headless", "--remote-debugging-pipe"];
 
 export async function launch(executable) {
   const profile = await mkdtemp(join(tmpdir(), "boxd-bench-"));
-  const child = spawn(executable, [...FLAGS, `--user-data-dir=${profile}`, "about:blank"], {
+  const child = spawn(executable, [...OWN_FLAGS, ...FLAGS, `--user-data-dir=${profile}`, "about:blank"], {
     stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"],
   });
   const send = connection(child);

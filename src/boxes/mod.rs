@@ -31,7 +31,7 @@ pub use self::proxies::{Proxy, SetProxyPort};
 pub use self::ready::WaitUntilReady;
 pub use self::status::BoxStatus;
 use crate::client::{Client, decode};
-use crate::error::{Error, Result, quoted};
+use crate::error::{Error, Result, named, quoted};
 use crate::transport::{Code, EncodedMessage};
 use crate::wire::{self, Encoder, Fields, Value, fields, methods};
 
@@ -98,7 +98,7 @@ impl Boxes {
     pub fn find(&self, wanted: String) -> BoxFuture<'static, Result<Bytes>> {
         let client = self.client.clone();
         Box::pin(async move {
-            Error::unless_given("name_or_id", &wanted)?;
+            Error::unless_given(named("name_or_id", "nameOrId"), &wanted)?;
             let mut request = Encoder::new();
             request.bytes(fields::get_vm_request::VM_ID, wanted.as_bytes());
             let limit = client.request_timeout();
@@ -109,7 +109,7 @@ impl Boxes {
                 Err(error) if error.grpc_code() == Some(Code::NotFound) => {
                     let list = methods::LIST_VMS;
                     let all = client.exchange(list.path(), list.repeatable(), Encoder::new().finish(), limit);
-                    named(&all.await?, &wanted)
+                    by_name(&all.await?, &wanted)
                 }
                 _ => None,
             };
@@ -151,7 +151,7 @@ impl Boxes {
 }
 
 /// The box of this name in an encoded `ListVmsResponse`, encoded.
-fn named(list: &Bytes, name: &str) -> Option<Bytes> {
+fn by_name(list: &Bytes, name: &str) -> Option<Bytes> {
     let is_named = |vm: &[u8]| {
         Fields::new(vm)
             .any(|field| field == Ok((fields::get_vm_response::NAME.number, Value::Bytes(name.as_bytes()))))

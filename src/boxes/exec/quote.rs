@@ -1,6 +1,8 @@
 //! The one command string that the wire has, made from arguments, variables and a directory.
 
-use crate::error::{Error, Result, quoted};
+use crate::error::{Error, Result, named, quoted};
+
+const CURRENT_DIR: &str = named("current_dir", "cwd");
 
 /// Refuses what is not a shell identifier: it would be an injection.
 pub(crate) fn check_env_key(key: &str) -> Result<()> {
@@ -62,9 +64,9 @@ pub(crate) enum Command {
 pub(crate) fn command_line(command: &Command, env: &[(String, String)], dir: Option<&str>) -> Result<String> {
     let mut line = String::new();
     if let Some(dir) = dir {
-        check_nul("current_dir", dir)?;
+        check_nul(CURRENT_DIR, dir)?;
         if dir.is_empty() {
-            return Err(Error::invalid_argument("current_dir", "is empty"));
+            return Err(Error::invalid_argument(CURRENT_DIR, "is empty"));
         }
         // `./` for a name that starts with a dash or that CDPATH would find elsewhere.
         let dir = if dir.starts_with('/') { dir.to_owned() } else { format!("./{dir}") };

@@ -1,18 +1,8 @@
 // A real headless Chromium.
 
 import { chromium } from "playwright-core";
+import { FLAGS } from "./flags.mjs";
 import * as paths from "./paths.mjs";
-
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--js-flags=--expose-gc",
-];
 
 export const launch = (...flags) =>
   chromium.launch({ executablePath: paths.chromium(), headless: true, args: [...FLAGS, ...flags] });
