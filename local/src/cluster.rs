@@ -308,11 +308,16 @@ async fn open(settings: Builder) -> Result<(Started, Parts), Error> {
     let credentials = Arc::new(Credentials::open(data.folder(), store.clone()).await?);
     let (api_key, api_key_made) = api_key(settings.api_key, &data, &credentials).await?;
     let consoles = Consoles::new().map_err(|error| Error::Internal(format!("watching consoles: {error}")))?;
-    let boxes = Boxes::open(data.folder(), data.runtime(), settings.network, store).await?;
+    let boxes = Boxes::open(data.folder(), data.runtime(), settings.network, web.ip(), store.clone()).await?;
 
     let stop = CancellationToken::new();
-    let serving =
-        Api { boxes: boxes.clone(), consoles, credentials: Arc::clone(&credentials), web_port: web.port() };
+    let serving = Api {
+        boxes: boxes.clone(),
+        consoles,
+        credentials: Arc::clone(&credentials),
+        store,
+        web_port: web.port(),
+    };
     let grpc = server::serve_api(api_listener, serving, access.clone(), stop.clone());
     let http = server::serve_web(
         web_listener,

@@ -78,6 +78,11 @@ wire_enum! {
             /// Milliseconds between asking the processes to end and ending them.
             grace_ms: u64,
         },
+        /// Open a socket for datagrams to a port of the box's loopback. Answered by [`Reply::Done`] with the socket.
+        12 => DialUdp {
+            /// The UDP port.
+            port: u16,
+        },
     }
 }
 
@@ -203,6 +208,7 @@ mod tests {
             Request::Delete { path: "a".into() },
             Request::Dial { port: 65535 },
             Request::Shutdown { grace_ms: 1 << 40 },
+            Request::DialUdp { port: 1 },
         ];
         for request in requests {
             let whole = bytes(&request);

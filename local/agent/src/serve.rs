@@ -4,7 +4,7 @@ use std::{
     error::Error,
     fs::{self, File},
     io,
-    net::{Ipv4Addr, Ipv6Addr, TcpStream},
+    net::{Ipv4Addr, Ipv6Addr, TcpStream, UdpSocket},
     os::fd::{AsFd as _, OwnedFd},
     sync::Arc,
     thread,
@@ -130,6 +130,7 @@ impl Agent {
             Request::Copy { from, to } => files::copy(&from, &to)?,
             Request::Delete { path } => files::delete(&path)?,
             Request::Dial { port } => return dial(connection, port),
+            Request::DialUdp { port } => return dial_udp(connection, port),
             Request::Shutdown { grace_ms } => self.shut_down(Duration::from_millis(grace_ms)),
             Request::Boot { .. } | Request::Commit { .. } => {
                 return Err(Failure::new("request out of turn", Errno::PROTO));
@@ -161,4 +162,14 @@ fn dial(connection: &OwnedFd, port: u16) -> Result<(), Failure> {
         .or_else(|error| TcpStream::connect((Ipv6Addr::LOCALHOST, port)).map_err(|_| error))
         .map_err(|error| Failure::new(format!("port {port}"), error))?;
     answer(connection, &Reply::Done, &[&stream.into()])
+}
+
+fn dial_udp(connection: &OwnedFd, port: u16) -> Result<(), Failure> {
+    let open = || {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        socket.connect((Ipv4Addr::LOCALHOST, port))?;
+        Ok(socket)
+    };
+    let socket = open().map_err(|error: io::Error| Failure::new(format!("UDP port {port}"), error))?;
+    answer(connection, &Reply::Done, &[&socket.into()])
 }

@@ -3,12 +3,11 @@
 use tonic::Status;
 
 use super::Api;
+use super::networks::DEFAULT_NETWORK;
 use crate::boxes::DEFAULT_IMAGE;
 use crate::credentials::{Caller, USER};
 use crate::wire;
 
-/// The network that every box of this cluster is said to be in.
-const DEFAULT_NETWORK: &str = "net-default";
 /// The domain that boxes are under: `http://<box>.localhost:<port>`.
 const ZONE: &str = "localhost";
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tonic::Status;
 
 use super::Api;
-use crate::boxes::{Error, NewBox, Sizes, suggest_name as suggest};
-use crate::store::{BoxRecord, ProxyRecord};
+use crate::boxes::{NewBox, Sizes, suggest_name as suggest};
+use crate::store::{BoxRecord, ProxyRecord, VolumeRecord};
 use crate::wire;
 
 /// Boxes are reached through this machine.
@@ -17,19 +17,19 @@ pub(super) async fn create(
     api: &Api,
     request: wire::CreateVmRequest,
 ) -> Result<wire::CreateVmResponse, Status> {
-    let (sizes, proxies) = read_config(request.config)?;
     let new = NewBox {
-        name: request.name,
-        image: request.image_ref,
         restart_policy: request.restart_policy,
         env: request.env.into_iter().map(|variable| (variable.key, variable.value)).collect(),
         cmd: request.cmd,
         labels: request.labels.into_iter().collect(),
-        sizes,
-        proxies,
+        ..new_box(request.name, request.image_ref, request.config.unwrap_or_default())
     };
-    let record = api.boxes.create(new).await?;
-    Ok(wire::CreateVmResponse {
+    Ok(created(api, api.boxes.create(new).await?))
+}
+
+/// What the wire tells of a box that was just made.
+pub(super) fn created(api: &Api, record: BoxRecord) -> wire::CreateVmResponse {
+    wire::CreateVmResponse {
         url: url(api, &record),
         vm_id: record.id,
         name: record.name,
@@ -38,13 +38,14 @@ pub(super) async fn create(
         status: record.status.as_str().to_owned(),
         boot_time_ms: record.boot_time_ms,
         ..Default::default()
-    })
+    }
 }
 
 pub(super) async fn fork(api: &Api, request: wire::ForkVmRequest) -> Result<wire::ForkVmResponse, Status> {
-    let (sizes, proxies) = read_config(request.config)?;
-    let labels = request.labels.into_iter().collect();
-    let new = NewBox { name: request.name, labels, sizes, proxies, ..NewBox::default() };
+    let new = NewBox {
+        labels: request.labels.into_iter().collect(),
+        ..new_box(request.name, String::new(), request.config.unwrap_or_default())
+    };
     let record = api.boxes.fork(&request.source_vm_id, new).await?;
     Ok(wire::ForkVmResponse {
         url: url(api, &record),
@@ -163,12 +164,8 @@ pub(super) async fn set_auto_hibernate(
     Ok(wire::SetAutoHibernateTimeoutResponse::default())
 }
 
-fn read_config(config: Option<wire::VmConfig>) -> Result<(Sizes, Vec<ProxyRecord>), Error> {
-    let config = config.unwrap_or_default();
-    // There are no disks yet, so no volume can name one.
-    if let Some(volume) = config.volumes.into_iter().next() {
-        return Err(Error::NoSuchDisk(volume.disk_id));
-    }
+/// A box as its config says, and otherwise as by default.
+pub(super) fn new_box(name: String, image: String, config: wire::VmConfig) -> NewBox {
     let srf = config.srf.unwrap_or_default();
     let sizes = Sizes {
         vcpu: Some(config.vcpu).filter(|vcpu| *vcpu > 0),
@@ -178,7 +175,18 @@ fn read_config(config: Option<wire::VmConfig>) -> Result<(Sizes, Vec<ProxyRecord
         auto_destroy_secs: Some(srf.auto_destroy_timeout_secs).filter(|secs| *secs > 0),
     };
     let proxies = config.network.unwrap_or_default().proxies.into_iter();
-    Ok((sizes, proxies.map(|proxy| ProxyRecord { name: proxy.name, port: proxy.port }).collect()))
+    let volumes = config.volumes.into_iter().map(|volume| {
+        let wire::VolumeMount { disk_id, mount_path, read_only } = volume;
+        VolumeRecord { disk_id, mount_path, read_only }
+    });
+    NewBox {
+        name,
+        image,
+        sizes,
+        proxies: proxies.map(|proxy| ProxyRecord { name: proxy.name, port: proxy.port }).collect(),
+        volumes: volumes.collect(),
+        ..NewBox::default()
+    }
 }
 
 fn show(api: &Api, record: BoxRecord) -> wire::GetVmResponse {

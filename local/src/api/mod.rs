@@ -5,12 +5,16 @@
 
 mod account;
 mod boxes;
+mod disks;
 mod domains;
 mod exec;
 mod files;
 mod logs;
+mod networks;
+mod ports;
 mod proxies;
 mod status;
+mod templates;
 
 use std::sync::Arc;
 
@@ -20,6 +24,7 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::boxes::Boxes;
 use crate::console::Consoles;
 use crate::credentials::{Caller, Credentials};
+use crate::store::Store;
 use crate::wire;
 use crate::wire::boxd_api_server::{BoxdApi, BoxdApiServer};
 
@@ -32,6 +37,7 @@ pub(crate) struct Api {
     pub(crate) boxes: Boxes,
     pub(crate) consoles: Consoles,
     pub(crate) credentials: Arc<Credentials>,
+    pub(crate) store: Store,
     /// The port of the boxes' URLs.
     pub(crate) web_port: u16,
 }
@@ -120,6 +126,25 @@ rpcs! {
         add_custom_domain(AddCustomDomainRequest) -> AddCustomDomainResponse = domains::add_custom;
         list_custom_domains(ListCustomDomainsRequest) -> ListCustomDomainsResponse = domains::list_custom;
         remove_custom_domain(RemoveCustomDomainRequest) -> RemoveCustomDomainResponse = domains::remove_custom;
+
+        expose_port(ExposePortRequest) -> ExposePortResponse = ports::expose;
+        unexpose_port(UnexposePortRequest) -> UnexposePortResponse = ports::unexpose;
+        list_exposed_ports(ListExposedPortsRequest) -> ListExposedPortsResponse = ports::list;
+
+        create_template(CreateTemplateRequest) -> CreateTemplateResponse = templates::create;
+        list_templates(ListTemplatesRequest) -> ListTemplatesResponse = templates::list;
+        delete_template(DeleteTemplateRequest) -> DeleteTemplateResponse = templates::delete;
+        create_vm_from_template(CreateVmFromTemplateRequest) -> CreateVmFromTemplateResponse
+            = templates::create_vm;
+
+        create_disk(CreateDiskRequest) -> CreateDiskResponse = disks::create;
+        list_disks(ListDisksRequest) -> ListDisksResponse = disks::list;
+        attach_disk(AttachDiskRequest) -> AttachDiskResponse = disks::attach;
+        detach_disk(DetachDiskRequest) -> DetachDiskResponse = disks::detach;
+        destroy_disk(DestroyDiskRequest) -> DestroyDiskResponse = disks::destroy;
+
+        create_network(CreateNetworkRequest) -> CreateNetworkResponse = networks::create;
+        list_networks(ListNetworksRequest) -> ListNetworksResponse = networks::list;
 
         whoami(WhoamiRequest) -> WhoamiResponse = account::whoami;
         get_config(GetConfigRequest) -> GetConfigResponse = account::config;

@@ -8,10 +8,19 @@ impl From<boxes::Error> for Status {
     fn from(error: boxes::Error) -> Self {
         use boxes::Error as E;
         let code = match &error {
-            E::NoSuchBox(_) | E::NoSuchDisk(_) | E::NoSuchProxy { .. } | E::NoSuchDomain(_) => Code::NotFound,
-            E::NameTaken(_) | E::ProxyTaken { .. } | E::DomainTaken(_) => Code::AlreadyExists,
+            E::NoSuchBox(_)
+            | E::NoSuchDisk(_)
+            | E::NoSuchProxy { .. }
+            | E::NoSuchDomain(_)
+            | E::NoSuchPort { .. } => Code::NotFound,
+            E::NameTaken(_) | E::ProxyTaken { .. } | E::DomainTaken(_) | E::DiskNameTaken(_) => {
+                Code::AlreadyExists
+            }
             E::Invalid(_) => Code::InvalidArgument,
-            E::WrongStatus { .. } => Code::FailedPrecondition,
+            E::WrongStatus { .. } | E::DiskAttached { .. } | E::DiskNotAttached { .. } => {
+                Code::FailedPrecondition
+            }
+            E::NoPortLeft(_) => Code::ResourceExhausted,
             E::Closing => Code::Unavailable,
             E::Machine { source, .. } => code_of(source),
             E::Fault | E::Store(_) | E::Io { .. } => Code::Internal,
@@ -33,7 +42,9 @@ fn code_of(error: &machine::Error) -> Code {
         E::AlreadyExists { .. } => Code::AlreadyExists,
         E::NotADirectory { .. } | E::Invalid { .. } => Code::InvalidArgument,
         // Not PERMISSION_DENIED: to the published clients that is about the caller's credentials.
-        E::Denied { .. } | E::Host { .. } | E::NotListening { .. } => Code::FailedPrecondition,
+        E::Denied { .. } | E::Host { .. } | E::NotListening { .. } | E::Busy { .. } => {
+            Code::FailedPrecondition
+        }
         // Not UNAVAILABLE: clients would repeat what may have been done already.
         E::Gone => Code::Aborted,
         E::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => Code::ResourceExhausted,

@@ -28,6 +28,16 @@ pub(crate) enum Error {
     DomainTaken(String),
     #[error("no disk has the id {0:?}")]
     NoSuchDisk(String),
+    #[error("a disk named {0:?} exists already")]
+    DiskNameTaken(String),
+    #[error("disk {disk_id:?} is attached to box {box_name:?}; detach it first")]
+    DiskAttached { disk_id: String, box_name: String },
+    #[error("disk {disk_id:?} is not attached to box {box_name:?}")]
+    DiskNotAttached { disk_id: String, box_name: String },
+    #[error("box {box_name:?}: port {port} is not exposed")]
+    NoSuchPort { box_name: String, port: u16 },
+    #[error("no port of this machine from {} to {} is free", .0.start(), .0.end())]
+    NoPortLeft(std::ops::RangeInclusive<u16>),
     #[error("the cluster is shutting down")]
     Closing,
     #[error("the work on this box ended in a fault of boxd-local; `boxd-local serve` has printed where")]

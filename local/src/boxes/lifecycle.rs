@@ -1,13 +1,13 @@
 //! From create to destroy. Each change holds the box's lock, writes the store last, and runs to its end.
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Boot, Boxes, Error, GRACE, Inner, Live, NewBox, Sizes, State, Status, name, spec};
 use crate::machine::{self, Machine, MachineSpec};
-use crate::store::{BoxRecord, ProxyRecord};
+use crate::store::{BoxRecord, BoxRefusal, NewBoxRecord, ProxyRecord};
 
 /// How often a taken name is replaced by another suggestion.
 const NAMES_TRIED: usize = 20;
@@ -15,17 +15,18 @@ const NAMES_TRIED: usize = 20;
 impl Boxes {
     /// Makes a box and boots it.
     pub(crate) async fn create(&self, new: NewBox) -> Result<BoxRecord, Error> {
-        let (record, proxies) = new.into_record()?;
+        let new = new.into_record()?;
         let inner = Arc::clone(&self.inner);
         self.detached(async move {
-            let root = inner.root(&record.id);
+            let root = inner.root(&new.record.id);
             let fill = async move { machine::create_root(&root).await };
-            inner.make(record, proxies, fill).await
+            inner.make(new, fill).await
         })
         .await
     }
 
-    /// Makes a box with a copy of another's files and boots it. The source stands still meanwhile.
+    /// Makes a box with a copy of another's files and boots it. The source stands still meanwhile. Its disks stay where
+    /// they are.
     pub(crate) async fn fork(&self, source: &str, new: NewBox) -> Result<BoxRecord, Error> {
         let inner = Arc::clone(&self.inner);
         let source = source.to_owned();
@@ -36,15 +37,15 @@ impl Boxes {
                 [] => inner.store.proxies(&live.id).await?,
                 _ => new.proxies.clone(),
             };
-            let (mut record, proxies) = inherit(new, &from, proxies).into_record()?;
-            record.auto_hibernate_secs = from.auto_hibernate_secs;
-            record.source_id = from.id;
-            record.source_name = from.name;
+            let mut new = inherit(new, &from, proxies).into_record()?;
+            new.record.auto_hibernate_secs = from.auto_hibernate_secs;
+            new.record.source_id = from.id;
+            new.record.source_name = from.name;
             let paused = match &*state {
                 State::Running(boot) => Some(boot.machine.clone()),
                 _ => None,
             };
-            let (from, to) = (inner.root(&live.id), inner.root(&record.id));
+            let (from, to) = (inner.root(&live.id), inner.root(&new.record.id));
             let fill = async move {
                 if let Some(machine) = &paused {
                     machine.suspend().await?;
@@ -56,7 +57,7 @@ impl Boxes {
                 drop(state);
                 copied
             };
-            inner.make(record, proxies, fill).await
+            inner.make(new, fill).await
         })
         .await
     }
@@ -133,11 +134,10 @@ impl Inner {
     /// Records a box, lets `fill` lay down its root, and boots it. What fails leaves nothing.
     async fn make(
         self: &Arc<Self>,
-        record: BoxRecord,
-        proxies: Vec<ProxyRecord>,
+        new: NewBoxRecord,
         fill: impl Future<Output = Result<(), machine::Error>>,
     ) -> Result<BoxRecord, Error> {
-        let record = self.insert(record, proxies).await?;
+        let record = self.insert(new).await?;
         let (live, mut state) = self.enter(&record.id, State::Down).await;
         let made = async {
             let folder = self.folder(&record.id);
@@ -157,18 +157,20 @@ impl Inner {
         }
     }
 
-    async fn insert(&self, mut record: BoxRecord, proxies: Vec<ProxyRecord>) -> Result<BoxRecord, Error> {
-        if !record.name.is_empty() {
-            let added = self.store.insert_box(record.clone(), proxies).await?;
-            return if added { Ok(record) } else { Err(Error::NameTaken(record.name)) };
-        }
+    async fn insert(&self, mut new: NewBoxRecord) -> Result<BoxRecord, Error> {
+        let given = !new.record.name.is_empty();
         for _ in 0..NAMES_TRIED {
-            record.name = name::suggest()?;
-            if self.store.insert_box(record.clone(), proxies.clone()).await? {
-                return Ok(record);
+            if !given {
+                new.record.name = name::suggest()?;
+            }
+            match self.store.insert_box(new.clone()).await? {
+                Ok(()) => return Ok(new.record),
+                Err(BoxRefusal::Disk(refusal)) => return Err(refusal.into()),
+                Err(BoxRefusal::NameTaken) if given => break,
+                Err(BoxRefusal::NameTaken) => {}
             }
         }
-        Err(Error::NameTaken(record.name))
+        Err(Error::NameTaken(new.record.name))
     }
 
     pub(super) async fn record(&self, id: &str) -> Result<BoxRecord, Error> {
@@ -203,6 +205,7 @@ impl Inner {
     }
 
     async fn machine(&self, record: &BoxRecord) -> Result<Machine, Error> {
+        let volumes = self.store.volumes(&record.id).await?;
         Machine::boot(MachineSpec {
             id: record.id.clone(),
             hostname: record.name.clone(),
@@ -212,7 +215,7 @@ impl Inner {
             env: record.env.clone(),
             cmd: record.cmd.clone(),
             restart: spec::restart_policy(&record.restart_policy)?,
-            mounts: Vec::new(),
+            mounts: volumes.iter().map(|volume| self.mount(volume)).collect(),
             network: self.network,
         })
         .await
@@ -242,16 +245,17 @@ impl Inner {
     pub(super) async fn discard(self: &Arc<Self>, live: &Live, state: &mut State) -> Result<(), Error> {
         halt(state, Duration::ZERO).await;
         self.store.delete_box(&live.id).await?;
+        self.end_forwards(&live.id).await;
         *state = State::Destroyed;
         self.write(|boxes| boxes.remove(&live.id));
         live.destroyed.cancel();
-        self.trash(&live.id).await
+        self.discard_folder(&self.folder(&live.id), &live.id).await
     }
 
-    /// Puts a box's folder out of the way now and deletes it in the background.
-    pub(super) async fn trash(self: &Arc<Self>, id: &str) -> Result<(), Error> {
-        let (folder, away) = (self.folder(id), self.trash.join(id));
-        match tokio::fs::rename(&folder, &away).await {
+    /// Puts a folder out of the way now and deletes it in the background.
+    pub(super) async fn discard_folder(self: &Arc<Self>, folder: &Path, id: &str) -> Result<(), Error> {
+        let away = self.trash.join(id);
+        match tokio::fs::rename(folder, &away).await {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(Error::io(format!("moving {} to the trash", folder.display()), error)),
@@ -319,5 +323,6 @@ fn inherit(new: NewBox, from: &BoxRecord, proxies: Vec<ProxyRecord>) -> NewBox {
             auto_destroy_secs: sizes.auto_destroy_secs.or(Some(from.auto_destroy_secs)),
         },
         proxies,
+        volumes: new.volumes,
     }
 }

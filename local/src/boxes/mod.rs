@@ -1,8 +1,11 @@
 //! The boxes of the cluster: their records, their files, and the machines that run them.
 
+mod disks;
 mod error;
+mod forward;
 mod lifecycle;
 mod name;
+mod ports;
 mod rest;
 mod restore;
 mod routes;
@@ -11,6 +14,7 @@ mod status;
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -20,11 +24,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use error::Error;
-pub(crate) use name::suggest as suggest_name;
+pub(crate) use name::{check_title, suggest as suggest_name};
+pub(crate) use ports::Protocol;
 pub(crate) use routes::{AUTO, preferred};
 pub(crate) use spec::{DEFAULT_IMAGE, NewBox, Sizes};
 pub(crate) use status::Status;
 
+use self::forward::Forward;
 use crate::machine::{Machine, Network};
 use crate::store::{BoxRecord, Store};
 
@@ -40,11 +46,16 @@ pub(crate) struct Boxes {
 struct Inner {
     store: Store,
     folder: PathBuf,
-    /// Where boxes wait to be deleted; emptied at every start.
+    disks: PathBuf,
+    /// Where boxes and disks wait to be deleted; emptied at every start.
     trash: PathBuf,
     /// Sockets: a path short enough for them, gone with the process.
     runtime: PathBuf,
     network: Network,
+    /// Where exposed ports are listened on.
+    public: IpAddr,
+    /// By port of this machine.
+    forwards: std::sync::Mutex<HashMap<u16, Forward>>,
     live: RwLock<HashMap<String, Arc<Live>>>,
     tasks: TaskTracker,
     closing: CancellationToken,
@@ -92,14 +103,18 @@ impl Boxes {
         data: &Path,
         runtime: &Path,
         network: Network,
+        public: IpAddr,
         store: Store,
     ) -> Result<Self, Error> {
         let inner = Inner {
             store,
             folder: data.join("boxes"),
+            disks: data.join("disks"),
             trash: data.join("trash"),
             runtime: runtime.to_owned(),
             network,
+            public,
+            forwards: std::sync::Mutex::default(),
             live: RwLock::default(),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),

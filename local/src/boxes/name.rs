@@ -32,6 +32,16 @@ pub(super) fn check_label(what: &str, name: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Refuses what is no name for people; `what` says what it should be the name of.
+pub(crate) fn check_title(what: &str, name: &str) -> Result<(), Error> {
+    if name.is_empty() || name.len() > 255 || name.chars().any(char::is_control) || name.trim() != name {
+        return Err(Error::invalid(format!(
+            "{what} {name:?}: use 1 to 255 bytes, without control characters or spaces around them"
+        )));
+    }
+    Ok(())
+}
+
 /// A name that is pleasant to say, and one of a few million.
 pub(crate) fn suggest() -> Result<String, Error> {
     let random = crate::secret::random::<6>()?;

@@ -7,7 +7,7 @@ use super::{Boxes, Error, Inner, State, Status};
 impl Boxes {
     pub(super) async fn restore(&self) -> Result<(), Error> {
         let inner = &self.inner;
-        for folder in [&inner.folder, &inner.trash] {
+        for folder in [&inner.folder, &inner.disks, &inner.trash] {
             tokio::fs::create_dir_all(folder)
                 .await
                 .map_err(|error| Error::io(format!("making {}", folder.display()), error))?;
@@ -23,6 +23,7 @@ impl Boxes {
                 Status::Stopped | Status::Failed => drop(inner.enter(&record.id, State::Down).await),
             }
         }
+        self.forward_again().await?;
         inner.sweep().await
     }
 }
@@ -41,14 +42,20 @@ impl Inner {
         Ok(())
     }
 
-    /// Deletes what the last run was deleting, and the folders that no box owns any more.
+    /// Deletes what the last run was deleting, and the folders that belong to nothing any more.
     async fn sweep(self: &Arc<Self>) -> Result<(), Error> {
         for name in names(&self.trash).await? {
             self.remove(self.trash.join(name));
         }
         for id in names(&self.folder).await? {
             if self.live(&id).is_err() {
-                self.trash(&id).await?;
+                self.discard_folder(&self.folder(&id), &id).await?;
+            }
+        }
+        let disks = self.store.disks().await?;
+        for id in names(&self.disks).await? {
+            if !disks.iter().any(|(disk, _)| disk.id == id) {
+                self.discard_folder(&self.disk(&id), &id).await?;
             }
         }
         Ok(())

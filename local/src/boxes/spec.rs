@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::disks::check_volumes;
 use super::{Error, Status, name, routes};
 use crate::credentials::now;
 use crate::machine::RestartPolicy;
 use crate::secret;
-use crate::store::{BoxRecord, ProxyRecord};
+use crate::store::{BoxRecord, NewBoxRecord, ProxyRecord, VolumeRecord};
 
 /// Sizes of a box that does not say. They are recorded and shown; a local box uses what the machine has.
 const VCPU: u32 = 1;
 const MEMORY_BYTES: u64 = 4 << 30;
-const DISK_BYTES: u64 = 10 << 30;
+pub(super) const DISK_BYTES: u64 = 10 << 30;
 const DEFAULT_PORT: u32 = 8000;
 pub(crate) const DEFAULT_IMAGE: &str = "ubuntu:latest";
 
@@ -28,6 +29,7 @@ pub(crate) struct NewBox {
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) sizes: Sizes,
     pub(crate) proxies: Vec<ProxyRecord>,
+    pub(crate) volumes: Vec<VolumeRecord>,
 }
 
 /// What a fork may have otherwise than its source; none means the source's.
@@ -43,7 +45,7 @@ pub(crate) struct Sizes {
 
 impl NewBox {
     /// Checks everything and makes the record; its name may still be empty.
-    pub(super) fn into_record(self) -> Result<(BoxRecord, Vec<ProxyRecord>), Error> {
+    pub(crate) fn into_record(self) -> Result<NewBoxRecord, Error> {
         if !self.name.is_empty() {
             name::check(&self.name)?;
         }
@@ -59,6 +61,7 @@ impl NewBox {
             return Err(Error::invalid("cmd: an argument holds a NUL character"));
         }
         let proxies = with_default(self.proxies)?;
+        check_volumes(&self.volumes)?;
         let record = BoxRecord {
             id: secret::random_id("vm-")?,
             name: self.name,
@@ -84,7 +87,7 @@ impl NewBox {
             boot_time_ms: 0,
             created_at: now(),
         };
-        Ok((record, proxies))
+        Ok(NewBoxRecord { record, proxies, volumes: self.volumes })
     }
 }
 

@@ -107,7 +107,7 @@ fn check(spec: &MachineSpec) -> Result<(), Error> {
     if spec.cmd.iter().any(|word| word.contains('\0')) || spec.cmd.first().is_some_and(String::is_empty) {
         return Err(Error::invalid("the main process's command has an empty program or a zero byte"));
     }
-    spec.mounts.iter().try_for_each(mounts::check)
+    spec.mounts.iter().try_for_each(|mount| mounts::check(&mount.target))
 }
 
 struct Started {

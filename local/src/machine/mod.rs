@@ -30,11 +30,12 @@ use std::{
 
 use boxd_agent::protocol::{Reply, Request};
 use tokio::{
-    net::TcpStream,
+    net::{TcpStream, UdpSocket},
     sync::{Mutex, watch},
     time::timeout,
 };
 
+pub(crate) use self::mounts::check as check_mount;
 use self::{
     activity::Activity,
     boot::Door,
@@ -132,7 +133,7 @@ impl Machine {
 
     /// Mounts a directory of the host into the box as it is, running or suspended.
     pub async fn mount(&self, mount: Mount) -> Result<(), Error> {
-        mounts::check(&mount)?;
+        mounts::check(&mount.target)?;
         let machine = self.clone();
         blocking(move || mounts::mount(&machine.inner.agent, &machine.inner.init, &mount)).await
     }
@@ -234,6 +235,21 @@ impl Machine {
     pub async fn listening_ports(&self) -> Result<Vec<u16>, Error> {
         let init = self.inner.init.pid;
         blocking(move || listeners::listening(init)).await
+    }
+
+    /// A socket for datagrams to and from a UDP port on the box's own loopback. Whether anything listens there, only
+    /// an answer tells.
+    pub async fn dial_udp(&self, port: u16) -> Result<UdpSocket, Error> {
+        let _running = self.inner.activity.begin();
+        let (Reply::Done, [socket]) = self.connect()?.call(&Request::DialUdp { port }, &[]).await? else {
+            return Err(unexpected());
+        };
+        let socket = std::net::UdpSocket::from(socket);
+        let adopt = || {
+            socket.set_nonblocking(true)?;
+            UdpSocket::from_std(socket)
+        };
+        adopt().map_err(|error| Error::io(format!("watching UDP port {port} of the box"), error))
     }
 
     async fn ask(&self, request: Request) -> Result<(), Error> {

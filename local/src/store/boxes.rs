@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::{ProxyRecord, Store, StoreError};
+use super::disks::insert_attachment;
+use super::{DiskRefusal, ProxyRecord, Store, StoreError, VolumeRecord};
 use crate::boxes::Status;
 
 /// All that outlives a restart about one box.
@@ -33,18 +34,30 @@ pub(crate) struct BoxRecord {
     pub(crate) created_at: i64,
 }
 
+/// A box that is to be added, with what belongs to it.
+#[derive(Debug, Clone)]
+pub(crate) struct NewBoxRecord {
+    pub(crate) record: BoxRecord,
+    pub(crate) proxies: Vec<ProxyRecord>,
+    pub(crate) volumes: Vec<VolumeRecord>,
+}
+
+/// Why a box was not added.
+#[derive(Debug)]
+pub(crate) enum BoxRefusal {
+    NameTaken,
+    Disk(DiskRefusal),
+}
+
 const COLUMNS: &str = "id, name, image, status, restart_policy, env, cmd, labels, vcpu, memory_bytes, disk_bytes, \
                        auto_suspend_secs, auto_destroy_secs, auto_hibernate_secs, hibernated_at_ms, source_id, \
                        source_name, boot_time_ms, created_at";
 
 impl Store {
-    /// Adds a box and its proxies; false when its name is taken.
-    pub(crate) async fn insert_box(
-        &self,
-        record: BoxRecord,
-        proxies: Vec<ProxyRecord>,
-    ) -> Result<bool, StoreError> {
+    /// Adds a box and what belongs to it, or nothing.
+    pub(crate) async fn insert_box(&self, new: NewBoxRecord) -> Result<Result<(), BoxRefusal>, StoreError> {
         self.run(move |connection| {
+            let NewBoxRecord { record, proxies, volumes } = new;
             let step = connection.transaction()?;
             let added = step.execute(
                 &format!(
@@ -75,7 +88,7 @@ impl Store {
                 ],
             )?;
             if added == 0 {
-                return Ok(false);
+                return Ok(Err(BoxRefusal::NameTaken));
             }
             for proxy in &proxies {
                 step.execute(
@@ -83,8 +96,13 @@ impl Store {
                     params![record.id, proxy.name, proxy.port],
                 )?;
             }
+            for volume in &volumes {
+                if let Err(refusal) = insert_attachment(&step, &record.id, volume)? {
+                    return Ok(Err(BoxRefusal::Disk(refusal)));
+                }
+            }
             step.commit()?;
-            Ok(true)
+            Ok(Ok(()))
         })
         .await
     }

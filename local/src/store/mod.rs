@@ -2,18 +2,26 @@
 
 mod boxes;
 mod credentials;
+mod disks;
 mod domains;
+mod networks;
+mod ports;
 mod proxies;
+mod templates;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 
-pub(crate) use boxes::BoxRecord;
+pub(crate) use boxes::{BoxRecord, BoxRefusal, NewBoxRecord};
 pub(crate) use credentials::{ApiKeyRecord, TokenRecord};
+pub(crate) use disks::{AttachmentRecord, DiskRecord, DiskRefusal, VolumeRecord};
 pub(crate) use domains::DomainRecord;
+pub(crate) use networks::NetworkRefusal;
+pub(crate) use ports::PortRecord;
 pub(crate) use proxies::{BoxProxy, ProxyRecord, RouteRecord};
+pub(crate) use templates::TemplateRecord;
 
 /// One script per schema version, applied in order and once.
 const MIGRATIONS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
