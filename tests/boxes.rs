@@ -30,6 +30,8 @@ async fn a_box_is_made_as_asked_and_found_by_name_and_id() {
     b.wait_until_ready().await.unwrap();
     assert_eq!((b.name().as_str(), b.image().as_str()), ("web", "ubuntu:latest"));
     assert!(b.url().unwrap().starts_with("http://web.localhost:"), "{b:?}");
+    assert_eq!(b.public_ip(), "127.0.0.1");
+    assert!(b.boot_time().is_some_and(|time| time > Duration::ZERO), "{b:?}");
     assert_eq!(b.forked_from(), None);
 
     for wanted in ["web", b.id()] {

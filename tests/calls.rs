@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use boxd::transport::{Code, EncodedMessage};
 use boxd::wire::{
-    DownloadFileChunk, DownloadFileResponse, ExecChunk, GetVmResponse, ListVmsResponse, LogChunk,
-    UploadFileChunk, UploadFileResponse, WhoamiResponse,
+    DownloadFileChunk, DownloadFileResponse, ExecChunk, GetConfigResponse, GetVmResponse, ListVmsResponse,
+    LogChunk, UploadFileChunk, UploadFileResponse, WhoamiResponse,
 };
-use boxd::{BoxHandle, Compute, Content, ErrorKind};
+use boxd::{BoxConfig, BoxHandle, Compute, Content, ErrorKind};
 use common::{Body, Scripted, grpc_answer, grpc_whole, http_answer, message, trailers};
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use http_body_util::BodyExt;
@@ -466,13 +466,37 @@ async fn a_write_that_the_box_confirms_in_part_is_an_error() {
 #[tokio::test]
 async fn bad_arguments_never_reach_the_network() {
     let server = Scripted::grpc(|_, _| async { unreachable!() }.boxed()).await;
-    let boxes = server.compute().boxes();
-    for error in [
-        boxes.get("").await.unwrap_err(),
-        boxes.create("x").config(boxd::BoxConfig::new().memory("much")).await.unwrap_err(),
-        boxes.fork("x").config(boxd::BoxConfig::new().env("A", "b")).await.unwrap_err(),
+    let compute = server.compute();
+    let (boxes, templates, disks) = (compute.boxes(), compute.templates(), compute.disks());
+    let b = boxes.attach("vm-1", "web");
+    for (argument, error) in [
+        ("name_or_id", boxes.get("").await.unwrap_err()),
+        ("memory", boxes.create("x").config(BoxConfig::new().memory("much")).await.unwrap_err()),
+        ("config", boxes.fork("x").config(BoxConfig::new().env("A", "b")).await.unwrap_err()),
+        ("new_name", b.rename("").await.unwrap_err()),
+        ("name", b.create_proxy("", 3000).await.unwrap_err()),
+        ("name", b.delete_proxy("").await.unwrap_err()),
+        ("port", b.expose_port(0).await.unwrap_err()),
+        ("path", b.list_dir("").await.unwrap_err()),
+        ("path", b.create_dir("a\0b").await.unwrap_err()),
+        ("path", b.remove_path("").await.unwrap_err()),
+        ("from", b.rename_path("", "/x").await.unwrap_err()),
+        ("to", b.copy_path("/x", "").await.unwrap_err()),
+        ("name", templates.create("").await.unwrap_err()),
+        ("config", templates.create("t").config(BoxConfig::new().cmd(["true"])).await.unwrap_err()),
+        ("template", templates.create_vm("", "web").await.unwrap_err()),
+        ("template", templates.delete("").await.unwrap_err()),
+        ("name", disks.create("", "1G").await.unwrap_err()),
+        ("size", disks.create("data", "big").await.unwrap_err()),
+        ("name_or_id", disks.get("").await.unwrap_err()),
+        ("domain", compute.domains().bind("", &b).await.unwrap_err()),
+        ("domain", compute.domains().unbind("").await.unwrap_err()),
+        ("jti", compute.tokens().revoke("").await.unwrap_err()),
+        ("name", compute.api_keys().create("").await.unwrap_err()),
+        ("id", compute.api_keys().delete("").await.unwrap_err()),
     ] {
         assert_eq!((error.kind(), error.grpc_code()), (ErrorKind::InvalidArgument, None), "{error}");
+        assert!(error.message().starts_with(&format!("{argument}: ")), "{argument} is not named: {error}");
     }
     assert_eq!(server.count(), 0);
 }
@@ -487,6 +511,34 @@ async fn an_oversized_message_is_refused_before_it_is_sent() {
     let error = b.exec(["echo", &"x".repeat(2048)]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::QuotaExceeded, "{error}");
     assert!(server.count() <= before + 1);
+}
+
+#[tokio::test]
+async fn identity_and_defaults_tell_every_field() {
+    let server = Scripted::grpc(|_, request| {
+        async move {
+            let answer = if rpc(&request) == "Whoami" {
+                encode(&WhoamiResponse {
+                    user_id: "gh-username".into(),
+                    pubkey_fingerprints: vec!["SHA256:one".into(), "SHA256:two".into()],
+                    default_network_id: "net-1".into(),
+                    display_name: "A Name".into(),
+                    ..WhoamiResponse::default()
+                })
+            } else {
+                encode(&GetConfigResponse { default_image: "ubuntu:latest".into(), zone: "boxd.sh".into() })
+            };
+            grpc_whole(&[answer], 0, "")
+        }
+        .boxed()
+    })
+    .await;
+    let me = server.compute().whoami().await.unwrap();
+    assert_eq!((me.user_id.as_str(), me.display_name.as_str()), ("gh-username", "A Name"));
+    assert_eq!(me.fingerprints, ["SHA256:one", "SHA256:two"]);
+    assert_eq!(me.default_network_id, "net-1");
+    let config = server.compute().config().await.unwrap();
+    assert_eq!((config.default_image.as_str(), config.zone.as_str()), ("ubuntu:latest", "boxd.sh"));
 }
 
 #[test]

@@ -18,21 +18,46 @@ fn program(name: &str) -> PathBuf {
     built
 }
 
-/// Runs an example as somebody does who has no account, and insists on what it shows.
-#[track_caller]
-fn shows(name: &str, lines: &[&str]) {
+/// An example's end, and what it showed, where of the SDK's variables these are set.
+fn run(name: &str, variables: &[(&str, &str)]) -> (bool, String) {
     let mut command = Command::new(program(name));
     for (variable, _) in std::env::vars_os() {
         if variable.to_string_lossy().starts_with("BOXD_") {
             command.env_remove(variable);
         }
     }
-    let output = command.output().unwrap();
-    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{name}: {}\n{stdout}\n{stderr}", output.status);
+    let output = command.envs(variables.iter().copied()).output().unwrap();
+    let shown = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&shown).into_owned())
+}
+
+/// Runs an example as somebody does who has no account, and insists on what it shows.
+#[track_caller]
+fn shows(name: &str, lines: &[&str]) {
+    let (success, shown) = run(name, &[]);
+    assert!(success, "{name} failed:\n{shown}");
     for line in lines {
-        assert!(stdout.contains(line), "{name} does not show {line:?}:\n{stdout}\n{stderr}");
+        assert!(shown.contains(line), "{name} does not show {line:?}:\n{shown}");
     }
+}
+
+#[tokio::test]
+async fn the_environment_names_the_cluster() {
+    let cluster = boxd_local::Cluster::start().await.unwrap();
+    let (api, exchange) = (cluster.api_url(), cluster.exchange_url());
+    let urls = [("BOXD_API_URL", api.as_str()), ("BOXD_EXCHANGE_URL", exchange.as_str())];
+    let compute = boxd::Compute::builder().api_key(cluster.api_key()).api_url(&api).exchange_url(&exchange);
+    let compute = compute.build().unwrap();
+    let token = compute.tokens().create().await.unwrap();
+    let (key, token) = (("BOXD_API_KEY", cluster.api_key()), ("BOXD_TOKEN", token.token()));
+    for credentials in [vec![key], vec![token], vec![token, ("BOXD_API_KEY", "bxk_wrong")]] {
+        let (success, shown) = run("files", &[&urls[..], &credentials].concat());
+        assert!(success && shown.contains("read  text content"), "{shown}");
+        assert!(!shown.contains("starting a cluster"), "it took the one that was named: {shown}");
+    }
+    // The token goes before the key.
+    let (success, shown) = run("files", &[&urls[..], &[key, ("BOXD_TOKEN", "eyJ.wrong")]].concat());
+    assert!(!success && shown.contains("UNAUTHENTICATED"), "{shown}");
 }
 
 #[test]
@@ -67,6 +92,21 @@ fn proxies() {
         "proxies",
         &["proxy  default: example-", "proxy  api: api.example-", " -> port 3002", "domain  example-"],
     );
+}
+
+#[test]
+fn templates() {
+    shows("templates", &["2 vCPU, 4G", "of image ubuntu:latest"]);
+}
+
+#[test]
+fn disks() {
+    shows("disks", &["1073741824 bytes", "at /mnt/data", "read  carried over", "Read-only file system"]);
+}
+
+#[test]
+fn networks() {
+    shows("networks", &["default  ", "unnamed  ", "staging  "]);
 }
 
 #[test]

@@ -6,9 +6,13 @@
 mod api_keys;
 #[path = "../common/mod.rs"]
 mod common;
+mod disks;
 mod domains;
 mod folders;
 mod lifecycle;
+mod networks;
+mod ports;
 mod proxies;
+mod templates;
 mod tokens;
 mod world;
