@@ -318,15 +318,9 @@ async fn open(settings: Builder) -> Result<(Started, Parts), Error> {
         store,
         web_port: web.port(),
     };
-    let grpc = server::serve_api(api_listener, serving, access.clone(), stop.clone());
-    let http = server::serve_web(
-        web_listener,
-        credentials,
-        settings.exchange_limit,
-        access,
-        Proxy::new(boxes.clone()),
-        stop.clone(),
-    );
+    let router = web::router(credentials, settings.exchange_limit, access.clone());
+    let grpc = server::serve_api(api_listener, serving, router.clone(), access, stop.clone());
+    let http = server::serve_web(web_listener, router, Proxy::new(boxes.clone()), stop.clone());
     let servers = vec![tokio::spawn(grpc), tokio::spawn(http)];
     let started = Started { api, web, api_key, api_key_made, data: data.folder().to_owned() };
     Ok((started, Parts { data, boxes, stop, servers }))

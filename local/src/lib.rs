@@ -32,6 +32,7 @@ mod credentials;
 mod data;
 mod deadline;
 mod error;
+mod exchange;
 mod jwt;
 pub mod machine;
 mod proxy;

@@ -1,9 +1,8 @@
 //! The two ports: gRPC and HTTP.
 
-use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use http::Request;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -19,8 +18,8 @@ use tower::{ServiceBuilder, service_fn};
 use crate::access::{Access, without_parameters};
 use crate::api::{self, Api};
 use crate::connections::serve;
-use crate::credentials::Credentials;
 use crate::deadline::Deadline;
+use crate::exchange::ExchangeLayer;
 use crate::proxy::Proxy;
 use crate::web;
 
@@ -34,11 +33,18 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 const HEAD_BYTES: usize = 64 << 10;
 
 /// Serves gRPC, and gRPC-web over HTTP/1.1 and HTTP/2, until `stop`, then until its calls have ended.
-pub(crate) async fn serve_api(listener: TcpListener, api: Api, access: Access, stop: CancellationToken) {
+pub(crate) async fn serve_api(
+    listener: TcpListener,
+    api: Api,
+    web: Router,
+    access: Access,
+    stop: CancellationToken,
+) {
     let service = ServiceBuilder::new()
         .layer(access.clone())
         .layer(access.cors())
         .layer(MapRequestLayer::new(|request: Request<Incoming>| without_parameters(request.map(Body::new))))
+        .layer(ExchangeLayer(web))
         .layer(GrpcWebLayer::new())
         .layer(Deadline)
         .service(Routes::new(api::service(api)).prepare());
@@ -57,15 +63,7 @@ pub(crate) async fn serve_api(listener: TcpListener, api: Api, access: Access, s
 }
 
 /// Serves HTTP, the cluster's own and that of boxes, until `stop`, then until its requests have ended.
-pub(crate) async fn serve_web(
-    listener: TcpListener,
-    credentials: Arc<Credentials>,
-    exchange_limit: Option<NonZeroU32>,
-    access: Access,
-    proxy: Proxy,
-    stop: CancellationToken,
-) {
-    let router = web::router(credentials, exchange_limit, access);
+pub(crate) async fn serve_web(listener: TcpListener, router: Router, proxy: Proxy, stop: CancellationToken) {
     let service = service_fn(move |request| web::serve(router.clone(), proxy.clone(), request));
     let mut http = Builder::new(TokioExecutor::new()).http1_only();
     http.http1().timer(TokioTimer::new()).max_buf_size(HEAD_BYTES);

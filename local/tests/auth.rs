@@ -145,3 +145,16 @@ fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     i64::try_from(since.as_secs()).unwrap()
 }
+
+#[tokio::test]
+async fn keys_are_exchanged_at_the_apis_address_too() {
+    let cluster = Cluster::builder().exchange_limit(2).start().await.unwrap();
+    let url = format!("{}/api/v1/auth/token", cluster.api_url());
+    let token = exchange(&url, cluster.api_key()).await;
+    let mut client = connect(&cluster.api_url(), Some(&format!("Bearer {token}"))).await;
+    client.whoami(WhoamiRequest {}).await.unwrap();
+    assert_eq!(post(&url, &json!({ "api_key": "bxk_wrong" })).await.0, 401);
+    // Both addresses count as one.
+    let (status, retry_after, _) = post(&cluster.exchange_url(), &json!({ "api_key": "bxk_wrong" })).await;
+    assert!(status == 429 && retry_after.is_some(), "{status} {retry_after:?}");
+}

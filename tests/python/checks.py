@@ -34,7 +34,7 @@ def raises(kind, code, call, what):
     raise AssertionError(f"{what}: raised nothing but returned {short(result)}")
 
 
-def eventually(holds, what, seconds=15):
+def eventually(holds, what, seconds=30):
     """Waits for something that no event tells of."""
     deadline = time.monotonic() + seconds
     while not holds():

@@ -11,8 +11,9 @@ import time
 
 import boxd
 import boxd.aio
-from boxd import BoxConfig, Compute, LifecycleConfig
+from boxd import BoxConfig, Compute, LifecycleConfig, NetworkConfig, ProxyEntry, VolumeMount
 
+import resources
 from checks import contains, eventually, raises, same, step
 
 EVERY_BYTE = bytes(range(256))
@@ -36,6 +37,9 @@ def main():
         stop(compute, box)
         reboot(compute, box)
         tokens(compute)
+        resources.walk(compute, box)
+        templates_in_full(compute)
+        absent(compute, box)
         asyncio.run(in_async_code())
         errors(compute, box)
     strangers()
@@ -312,6 +316,38 @@ def tokens(compute):
             raises(boxd.AuthenticationError, 16, other.box.list, "a client whose token was revoked")
         os.environ["BOXD_API_KEY"] = key
         same([token.jti for token in compute.token.list() if token.jti == listed.jti], [], "the list without it")
+
+
+def templates_in_full(compute):
+    with step("a box with all that its template says, its disk too"):
+        disk = compute.disk.create("of-template", size="1G")
+        config = BoxConfig(
+            disk="20G",
+            lifecycle=LifecycleConfig(auto_suspend_timeout=600),
+            network=NetworkConfig(proxies=[ProxyEntry(name="api", port=3001)]),
+            volumes=[VolumeMount(disk_id=disk.id, mount_path="/mnt/data")],
+        )
+        template = compute.template.create(name="full", config=config)
+        made = compute.template.create_vm(template, config=BoxConfig(vcpu=2))
+        found = compute.box.get(made.name)
+        same((found.disk_bytes, found.auto_suspend_timeout_secs), (20 << 30, 600), "what the template says")
+        same([proxy.name for proxy in made.proxies()], ["", "api"], "its proxies")
+        same(made.exec("sh", "-c", "echo here > /mnt/data/x && cat /mnt/data/x").stdout, "here\n", "its disk")
+        made.destroy()
+        compute.template.delete(template.id)
+        disk.destroy()
+
+
+def absent(compute, box):
+    with step("what a local cluster does not have says so by name"):
+        for name, call in {
+            "ListOrgs": compute.box.list_orgs,
+            "ShareVm": box.share,
+            "UnshareVm": box.unshare,
+            "ListPlans": compute.billing.list_plans,
+            "GetBilling": compute.billing.status,
+        }.items():
+            contains(str(raises(boxd.BoxdError, 12, call, name)), name, "the error")
 
 
 async def in_async_code():

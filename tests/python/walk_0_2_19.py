@@ -1,16 +1,16 @@
 """The current published client, boxd 0.2.19, walks through what the local cluster has.
 
-Reads the cluster from BOXD_API_URL, BOXD_EXCHANGE_URL and BOXD_API_KEY. This client takes no address of
-the token exchange but derives it from the API's; the local cluster has them on two ports, so the walk
-exchanges the key itself and gives the client the token.
+Reads the cluster from BOXD_API_URL and BOXD_API_KEY, as the client itself does. It takes no address of the
+token exchange but derives it from the API's.
 """
 
+import asyncio
 import hashlib
 import os
+import socket
 
 import boxd
-import httpx
-from boxd import Boxd
+from boxd import AsyncBoxd, Boxd, ProxyEntry, VolumeMount
 
 from checks import contains, eventually, raises, same, step
 
@@ -19,15 +19,22 @@ MIB = 1 << 20
 
 
 def main():
-    with Boxd(token=exchange(os.environ.pop("BOXD_API_KEY"))) as cluster:
+    with Boxd() as cluster:
         machine = create(cluster)
         execute(cluster, machine.id)
         stream(cluster, machine.id)
         files(cluster, machine.id)
         folders(cluster, machine.id)
         logs(cluster, machine.id)
+        ports(cluster, machine)
+        routes(cluster, machine)
+        disks(cluster, machine)
+        by_name(cluster, machine)
         lifecycle(cluster, machine.id)
+        rest(cluster, machine.id)
         rename(cluster, machine.id)
+        asyncio.run(in_async_code(machine))
+        absent(cluster, machine.id)
         destroy(cluster, machine.id)
         api_keys(cluster)
 
@@ -142,6 +149,129 @@ def logs(cluster, id):
         eventually(lambda: b"main started\n" in b"".join(cluster.machines.logs(id)), "the main process's output")
 
 
+def ports(cluster, machine):
+    on = cluster.machines.ports
+    with step("ports: exposed, reached, listed, ended"):
+        serve(cluster, machine.id, 7000)
+        made = on.expose(machine.id, 7000)
+        same((made.machine_id, made.machine_name, made.machine_port), (machine.id, machine.name, 7000), "what it is")
+        same(made.protocol, "tcp", "its protocol")
+        eventually(lambda: ask(made) == b"from 7000", "what the box's server says")
+        for key in (None, machine.id, machine.name):
+            same(on.list(key), [made], f"list({key!r})")
+        again = on.expose(machine.id, 7000, protocol="both")
+        same((again.public_port, again.protocol), (made.public_port, "both"), "exposed again")
+        same(on.unexpose(machine.id, 7000), again, "what was ended")
+        same(on.list(), [], "the list without it")
+        raises(boxd.NotFoundError, 5, lambda: on.unexpose(machine.id, 7000), "ended twice")
+        raises(boxd.APIStatusError, 3, lambda: on.expose(machine.id, 70000), "no port at all")
+
+
+def routes(cluster, machine):
+    on = cluster.machines.proxies
+    with step("proxies and custom domains, by the machine's name and id"):
+        same(on.create(machine.name, "api", 3001).port, 3001, "the port of a named one")
+        on.set_port(machine.name, 3000)
+        for key in (machine.id, machine.name):
+            shown = {proxy.name: (proxy.port, proxy.port_mode, proxy.is_default) for proxy in on.list(key)}
+            same(shown, {None: (3000, "locked", True), "api": (3001, "locked", False)}, f"list({key!r})")
+        on.set_port(machine.name, "auto")
+        same([proxy.port_mode for proxy in on.list(machine.id) if proxy.is_default], ["auto"], "an automatic one")
+        on.delete(machine.name, "api")
+        raises(boxd.NotFoundError, 5, lambda: on.delete(machine.name, "api"), "deleted twice")
+        bound = cluster.domains.create("app.example.com", machine.id)
+        same((bound.domain, bound.machine_id), ("app.example.com", machine.id), "a domain")
+        same(cluster.domains.list(), [bound], "the list")
+        cluster.domains.delete("app.example.com")
+        same(cluster.domains.list(), [], "the list without it")
+
+
+def disks(cluster, machine):
+    with step("disks: attached to a running machine and made with one, one machine at a time"):
+        disk = cluster.disks.create("data", "10G")
+        same((disk.name, disk.size_bytes, disk.status), ("data", 10 << 30, "ready"), "what it is")
+        cluster.disks.attach(disk.id, machine.id, "/mnt/data", read_only=True)
+        (listed,) = cluster.disks.list()
+        (at,) = listed.attachments
+        same((at.machine_id, at.machine_name), (machine.id, machine.name), "where it is")
+        same((at.mount_path, at.mount_mode), ("/mnt/data", "ro"), "and how")
+        assert listed.created_at, f"when it was made: {listed}"
+        assert cluster.machines.exec(machine.id, "touch /mnt/data/x").exit_code != 0, "a write to it"
+        again = lambda: cluster.disks.attach(disk.id, machine.id, "/mnt/data")  # noqa: E731
+        raises(boxd.ConflictError, 9, again, "attached twice")
+        raises(boxd.ConflictError, 9, lambda: cluster.disks.delete(disk.id), "deleted while attached")
+        cluster.disks.detach(disk.id, machine.id)
+        volumes = [VolumeMount(disk_id=disk.id, mount_path="/srv/data", read_only=False)]
+        other = cluster.machines.create("with-disk", volumes=volumes, proxies=[ProxyEntry(name="api", port=3001)])
+        cluster.machines.wait_until_ready(other.id)
+        same(cluster.machines.exec(other.id, "echo x > /srv/data/x && cat /srv/data/x").stdout, "x\n", "a write")
+        same([proxy.name for proxy in cluster.machines.proxies.list(other.id)], [None, "api"], "its proxies")
+        cluster.machines.delete(other.id)
+        cluster.disks.delete(disk.id)
+        same(cluster.disks.list(), [], "the list without it")
+        raises(boxd.NotFoundError, 5, lambda: cluster.disks.delete(disk.id), "deleted twice")
+
+
+def by_name(cluster, machine):
+    with step("a machine's name does wherever its id does"):
+        on, name = cluster.machines, machine.name
+        same(on.exec(name, "echo hi").stdout, "hi\n", "exec")
+        on.files.upload(name, "/tmp/named", b"text")
+        same(on.files.download(name, "/tmp/named"), b"text", "files")
+        assert on.files.list_dir(name, "/tmp").entries, "a folder"
+        assert b"main started\n" in b"".join(on.logs(name)), "logs"
+        on.set_auto_suspend_timeout(name, 0)
+        on.pause(name)
+        on.resume(name)
+        disk = cluster.disks.create("named", "1G")
+        cluster.disks.attach(disk.id, name, "/mnt/named")
+        cluster.disks.detach(disk.id, name)
+        cluster.disks.delete(disk.id)
+
+
+def rest(cluster, id):
+    on = cluster.machines
+    with step("hibernate and wake; an idle machine rests by itself and wakes when it is used"):
+        on.hibernate(id)
+        found = on.get(id)
+        same(found.status, "hibernated", "its status")
+        assert found.hibernated_at, "since when"
+        on.wake(id)
+        found = on.get(id)
+        same((found.status, found.hibernated_at), ("running", None), "its status, awake")
+        on.set_auto_suspend_timeout(id, 1)
+        eventually(lambda: on.get(id).status == "suspended", "it is suspended")
+        on.set_auto_hibernate_timeout(id, 1)
+        eventually(lambda: on.get(id).status == "hibernated", "it is hibernated")
+        same((on.get(id).idle.suspend_after, on.get(id).idle.hibernate_after), (1, 1), "its timers")
+        same(on.exec(id, "echo awake").stdout, "awake\n", "a command wakes it")
+        on.set_auto_suspend_timeout(id, 0)
+        on.set_auto_hibernate_timeout(id, 0)
+        on.resume(id)
+        same(on.get(id).status, "running", "its status without timers")
+
+
+async def in_async_code(machine):
+    with step("the client's async form: 20 commands at once"):
+        async with AsyncBoxd() as cluster:
+            await cluster.account.get()  # One exchange of the key for all that follows.
+            commands = (cluster.machines.exec(machine.id, f"sleep 0.2; echo {n}") for n in range(20))
+            results = await asyncio.gather(*commands)
+            same([result.stdout for result in results], [f"{n}\n" for n in range(20)], "their outputs")
+
+
+def absent(cluster, id):
+    with step("what a local cluster does not have says so by name"):
+        for name, call in {
+            "ListSnapshots": cluster.snapshots.list,
+            "ListOrgs": cluster.orgs.list,
+            "ResizeVm": lambda: cluster.machines.resize(id, vcpu=2),
+        }.items():
+            error = raises(boxd.APIStatusError, 12, call, name)
+            same(error.code, "unimplemented", f"{name}: the code's name")
+            contains(str(error), name, "the error")
+
+
 def lifecycle(cluster, id):
     with step("pause, resume, stop, start, reboot, fork"):
         assert cluster.machines.pause(id).suspend_us > 0, "how long it took"
@@ -185,7 +315,7 @@ def api_keys(cluster):
     with step("API keys: made, exchanged, listed, deleted"):
         made = cluster.api_keys.create("for the walk", expires_in=3600)
         assert made.expires_at, f"when it expires: {made}"
-        with Boxd(token=exchange(made.api_key)) as other:
+        with Boxd(api_key=made.api_key) as other:
             same(other.machines.list(), [], "a client with the new key")
             (listed,) = [key for key in cluster.api_keys.list() if key.id == made.id]
             same((listed.name, listed.expires_at), ("for the walk", made.expires_at), "what the list tells")
@@ -196,9 +326,25 @@ def api_keys(cluster):
         raises(boxd.NotFoundError, 5, lambda: cluster.api_keys.delete(made.id), "deleted twice")
 
 
-def exchange(key):
-    answer = httpx.post(os.environ["BOXD_EXCHANGE_URL"], json={"api_key": key}, timeout=10)
-    return answer.raise_for_status().json()["token"]
+def serve(cluster, id, port):
+    """A server in the machine that says which port it is on."""
+    script = (
+        "import socketserver\n"
+        "class Handler(socketserver.BaseRequestHandler):\n"
+        f"    def handle(self): self.request.sendall(b'from {port}')\n"
+        f"socketserver.TCPServer(('127.0.0.1', {port}), Handler).serve_forever()\n"
+    )
+    cluster.machines.files.upload(id, "/tmp/server.py", script)
+    cluster.machines.exec(id, "setsid python3 /tmp/server.py </dev/null >/dev/null 2>&1 &")
+
+
+def ask(port):
+    """What a server says to whoever connects; nothing when nobody is there."""
+    try:
+        with socket.create_connection((port.dns, port.public_port), timeout=30) as connection:
+            return b"".join(iter(lambda: connection.recv(4096), b""))
+    except ConnectionError:
+        return None
 
 
 def until(output, mark):

@@ -9,6 +9,7 @@ import os
 import boxd
 from boxd import BoxConfig, Compute, LifecycleConfig
 
+import resources
 from checks import contains, eventually, raises, same, step
 
 EVERY_BYTE = bytes(range(256))
@@ -32,6 +33,7 @@ def main():
         with step("get, list and fork fail in the wheel itself"):
             for call in (lambda: compute.box.get(box.id), compute.box.list, lambda: compute.box.fork(box.id)):
                 raises(AttributeError, None, call, "the wheel")
+        resources.walk(compute, box)
         walk(box)
     with step("errors: a bad key, a bad token"):
         with Compute(api_key="bxk_nobody_has_this_one") as stranger:
