@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use futures_core::future::BoxFuture;
 
-use crate::client::{Client, named};
-use crate::error::{Error, Result};
+use crate::client::Client;
+use crate::error::{Error, Result, doing_to};
 use crate::time::{moment, some_moment, whole_seconds};
 use crate::wire::{self, methods};
 
@@ -53,7 +53,7 @@ impl ApiKeys {
     pub async fn delete(&self, id: &str) -> Result<()> {
         Error::unless_given("id", id)?;
         let request = wire::DeleteApiKeyRequest { id: id.to_owned() };
-        self.client.perform(named("delete API key", id), methods::DELETE_API_KEY, &request).await.map(drop)
+        self.client.perform(doing_to("delete API key", id), methods::DELETE_API_KEY, &request).await.map(drop)
     }
 }
 
@@ -164,7 +164,7 @@ impl CreateApiKey {
 
     async fn run(self) -> Result<ApiKey> {
         Error::unless_given("name", &self.request.name)?;
-        let doing = named("create API key", &self.request.name);
+        let doing = doing_to("create API key", &self.request.name);
         let made = self.client.perform(doing, methods::CREATE_API_KEY, &self.request).await?;
         Ok(ApiKey { id: made.id, key: made.api_key, expires_at: some_moment(made.expires_at) })
     }

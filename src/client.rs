@@ -289,11 +289,6 @@ impl Client {
     }
 }
 
-/// `create disk "data"`, for errors; the verb alone where the server chooses the name.
-pub(crate) fn named(verb: &str, name: &str) -> String {
-    if name.is_empty() { verb.to_owned() } else { [verb, " \"", name, "\""].concat() }
-}
-
 /// What distinguishes one duplex call from another.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DuplexOptions {

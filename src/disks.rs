@@ -8,8 +8,8 @@ use std::time::SystemTime;
 use futures_core::future::BoxFuture;
 
 use crate::boxes::{BoxRef, size as parse_size};
-use crate::client::{Client, named};
-use crate::error::{Error, Result};
+use crate::client::Client;
+use crate::error::{Error, Result, doing_to, named};
 use crate::time::some_moment_ms;
 use crate::transport::Code;
 use crate::wire::{self, methods};
@@ -45,7 +45,7 @@ impl Disks {
         Error::unless_given("name", name)?;
         let request =
             wire::CreateDiskRequest { name: name.to_owned(), size_bytes: parse_size("size", &size)? };
-        let made = self.client.perform(named("create disk", name), methods::CREATE_DISK, &request).await?;
+        let made = self.client.perform(doing_to("create disk", name), methods::CREATE_DISK, &request).await?;
         Ok(self.handle(wire::DiskInfo {
             disk_id: made.disk_id,
             name: made.name,
@@ -66,7 +66,7 @@ impl Disks {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) when there is neither.
     pub async fn get(&self, name_or_id: &str) -> Result<DiskHandle> {
-        Error::unless_given("name_or_id", name_or_id)?;
+        Error::unless_given(named("name_or_id", "nameOrId"), name_or_id)?;
         let found = find(&self.client, "get disk", name_or_id, |disk| {
             disk.disk_id == name_or_id || disk.name == name_or_id
         });
@@ -87,9 +87,10 @@ async fn find(
     name: &str,
     wanted: impl Fn(&wire::DiskInfo) -> bool,
 ) -> Result<wire::DiskInfo> {
-    let answer = client.perform(named(verb, name), methods::LIST_DISKS, &wire::ListDisksRequest {}).await?;
+    let answer =
+        client.perform(doing_to(verb, name), methods::LIST_DISKS, &wire::ListDisksRequest {}).await?;
     answer.disks.into_iter().find(wanted).ok_or_else(|| {
-        Error::of(Code::NotFound, "there is no disk of this name or id").doing(|| named(verb, name))
+        Error::of(Code::NotFound, "there is no disk of this name or id").doing(|| doing_to(verb, name))
     })
 }
 
@@ -222,7 +223,7 @@ impl DiskHandle {
     /// [`NotFound`](crate::ErrorKind::NotFound) for a box that is not there. Never sent twice.
     pub async fn detach(&self, from: impl Into<BoxRef>) -> Result<()> {
         let from = self.client.resolve(&from.into()).await?;
-        let doing = format!("{} from box {from}", named("detach disk", &self.name()));
+        let doing = format!("{} from box {from}", doing_to("detach disk", &self.name()));
         let request = wire::DetachDiskRequest { disk_id: self.shared.id.clone(), vm_id: from.id };
         let client = self.client.clone().about(&request.vm_id);
         client.perform(doing, methods::DETACH_DISK, &request).await?;
@@ -236,7 +237,7 @@ impl DiskHandle {
     /// Refused while it is attached; [`NotFound`](crate::ErrorKind::NotFound) when it was destroyed before. Never sent
     /// twice.
     pub async fn destroy(&self) -> Result<()> {
-        let doing = named("destroy disk", &self.name());
+        let doing = doing_to("destroy disk", &self.name());
         let request = wire::DestroyDiskRequest { disk_id: self.shared.id.clone() };
         self.client.perform(doing, methods::DESTROY_DISK, &request).await?;
         self.change(|info| "destroyed".clone_into(&mut info.status));
@@ -278,10 +279,10 @@ impl AttachDisk {
     async fn run(self) -> Result<()> {
         let Self { disk, to, mount_path, read_only } = self;
         if !mount_path.starts_with('/') {
-            return Err(Error::invalid_argument("mount_path", "is not an absolute path"));
+            return Err(Error::invalid_argument(named("mount_path", "mountPath"), "is not an absolute path"));
         }
         let to = disk.client.resolve(&to).await?;
-        let doing = format!("{} to box {to}", named("attach disk", &disk.name()));
+        let doing = format!("{} to box {to}", doing_to("attach disk", &disk.name()));
         let request = wire::AttachDiskRequest {
             disk_id: disk.shared.id.clone(),
             vm_id: to.id.clone(),

@@ -1,8 +1,8 @@
 //! External domains that lead to boxes.
 
 use crate::boxes::BoxRef;
-use crate::client::{Client, named};
-use crate::error::{Error, Result};
+use crate::client::Client;
+use crate::error::{Error, Result, doing_to};
 use crate::transport::Code;
 use crate::wire::{self, methods};
 
@@ -38,7 +38,7 @@ impl Domains {
         let to = to.into();
         Error::unless_given("domain", domain)?;
         let vm_id = self.client.resolve(&to).await?.id;
-        let doing = named("bind domain", domain);
+        let doing = doing_to("bind domain", domain);
         let request = wire::BindDomainRequest { domain: domain.to_owned(), vm_id };
         let client = self.client.clone().about(&request.vm_id);
         match client.perform(doing.clone(), methods::BIND_DOMAIN, &request).await {
@@ -69,7 +69,7 @@ impl Domains {
     /// [`NotFound`](crate::ErrorKind::NotFound) when it is not bound. Never sent twice.
     pub async fn unbind(&self, domain: &str) -> Result<()> {
         Error::unless_given("domain", domain)?;
-        let doing = named("unbind domain", domain);
+        let doing = doing_to("unbind domain", domain);
         let request = wire::UnbindDomainRequest { domain: domain.to_owned() };
         match self.client.perform(doing.clone(), methods::UNBIND_DOMAIN, &request).await {
             Err(error) if is_missing(&error) => {

@@ -240,6 +240,11 @@ pub(crate) const fn named(rust: &'static str, typescript: &'static str) -> &'sta
     if cfg!(boxd_page) { typescript } else { rust }
 }
 
+/// `create disk "data"`; the verb alone where the server chooses the name.
+pub(crate) fn doing_to(verb: &str, name: &str) -> String {
+    if name.is_empty() { verb.to_owned() } else { [verb, " ", &quoted(name)].concat() }
+}
+
 /// Text in quotes, on one line. (`{:?}` does so too, and brings tables of Unicode into a page.)
 pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);

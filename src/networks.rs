@@ -4,8 +4,8 @@ use std::future::IntoFuture;
 
 use futures_core::future::BoxFuture;
 
-use crate::client::{Client, named};
-use crate::error::Result;
+use crate::client::Client;
+use crate::error::{Result, doing_to};
 use crate::wire::{self, methods};
 
 /// Creates and lists networks. From [`Compute::networks`](crate::Compute::networks).
@@ -77,7 +77,7 @@ impl CreateNetwork {
     }
 
     async fn run(self) -> Result<NetworkInfo> {
-        let doing = named("create network", &self.name);
+        let doing = doing_to("create network", &self.name);
         let request = wire::CreateNetworkRequest { name: self.name };
         let made = self.client.perform(doing, methods::CREATE_NETWORK, &request).await?;
         Ok(NetworkInfo { id: made.network_id, subnet: String::new(), status: String::new() })

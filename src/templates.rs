@@ -5,8 +5,8 @@ use std::future::IntoFuture;
 use futures_core::future::BoxFuture;
 
 use crate::boxes::{BoxConfig, BoxHandle};
-use crate::client::{Client, named};
-use crate::error::{Error, Result};
+use crate::client::Client;
+use crate::error::{Error, Result, doing_to};
 use crate::wire::{self, methods};
 
 /// Creates, lists and deletes templates, and creates boxes from them. From
@@ -62,7 +62,7 @@ impl Templates {
     pub async fn delete(&self, template: impl Into<TemplateRef>) -> Result<()> {
         let TemplateRef { id, .. } = template.into();
         Error::unless_given("template", &id)?;
-        let doing = named("delete template", &id);
+        let doing = doing_to("delete template", &id);
         let request = wire::DeleteTemplateRequest { template_id: id };
         self.client.perform(doing, methods::DELETE_TEMPLATE, &request).await.map(drop)
     }
@@ -175,7 +175,7 @@ impl CreateTemplate {
         Error::unless_given("name", &name)?;
         let config = config.to_wire_without_process("a template")?;
         let (vcpu, memory_bytes) = (config.vcpu, config.memory_bytes);
-        let doing = named("create template", &name);
+        let doing = doing_to("create template", &name);
         let request = wire::CreateTemplateRequest { name, image_ref: image, config: Some(config) };
         let made = client.perform(doing, methods::CREATE_TEMPLATE, &request).await?;
         Ok(Template {
@@ -220,7 +220,7 @@ impl CreateFromTemplate {
         let Self { client, template, name, config } = self;
         Error::unless_given("template", &template.id)?;
         let config = config.map(|config| config.to_wire_without_process("a template")).transpose()?;
-        let doing = [&named("create box", &name), " from template ", &template.id].concat();
+        let doing = [&doing_to("create box", &name), " from template ", &template.id].concat();
         let request = wire::CreateVmFromTemplateRequest { template_id: template.id, name, config };
         let made = client.perform(doing, methods::CREATE_VM_FROM_TEMPLATE, &request).await?;
         Ok(BoxHandle::new(

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use futures_core::future::BoxFuture;
 
-use crate::client::{Client, named};
-use crate::error::{Error, Result};
+use crate::client::Client;
+use crate::error::{Error, Result, doing_to};
 use crate::time::{moment, whole_seconds};
 use crate::wire::{self, methods};
 
@@ -57,7 +57,7 @@ impl Tokens {
     pub async fn revoke(&self, jti: &str) -> Result<()> {
         Error::unless_given("jti", jti)?;
         let request = wire::RevokeTokenRequest { jti: jti.to_owned() };
-        self.client.perform(named("revoke token", jti), methods::REVOKE_TOKEN, &request).await.map(drop)
+        self.client.perform(doing_to("revoke token", jti), methods::REVOKE_TOKEN, &request).await.map(drop)
     }
 }
 

@@ -14,7 +14,7 @@ use super::exec::{Exec, Target};
 use super::files::{Content, ReadFile, WriteFile};
 use super::{BoxInfo, BoxStatus, LogStream, RestartPolicy};
 use crate::client::{Client, decode};
-use crate::error::{Error, Result, quoted};
+use crate::error::{Error, Result, named, quoted};
 use crate::time::whole_seconds_u32;
 use crate::transport::{EncodedMessage, Method};
 use crate::wire::{self, methods};
@@ -151,7 +151,7 @@ impl BoxHandle {
     /// # Errors
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a name that is taken or cannot be one. Never sent twice.
     pub async fn rename(&self, new_name: &str) -> Result<()> {
-        Error::unless_given("new_name", new_name)?;
+        Error::unless_given(named("new_name", "newName"), new_name)?;
         let request = wire::RenameVmRequest { vm_id: self.vm_id(), new_name: new_name.to_owned() };
         let doing = [&self.doing("rename"), " to ", new_name].concat();
         let renamed = self.client.perform(doing, methods::RENAME_VM, &request).await?;

@@ -5,8 +5,7 @@ use std::future::IntoFuture;
 use futures_core::future::BoxFuture;
 
 use super::BoxHandle;
-use crate::client::named;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, doing_to};
 use crate::wire::{self, methods};
 
 impl BoxHandle {
@@ -38,7 +37,7 @@ impl BoxHandle {
     pub async fn create_proxy(&self, name: &str, port: u16) -> Result<Proxy> {
         Error::unless_given("name", name)?;
         let vm = self.name_on_wire().await?;
-        let doing = self.doing(&[&named("create proxy", name), " of"].concat());
+        let doing = self.doing(&[&doing_to("create proxy", name), " of"].concat());
         let request =
             wire::CreateProxyRequest { name: name.to_owned(), vm_name: vm.clone(), vm, port: port.into() };
         let made = self.client.perform(doing, methods::CREATE_PROXY, &request).await?;
@@ -69,7 +68,7 @@ impl BoxHandle {
     pub async fn delete_proxy(&self, name: &str) -> Result<()> {
         Error::unless_given("name", name)?;
         let vm = self.name_on_wire().await?;
-        let doing = self.doing(&[&named("delete proxy", name), " of"].concat());
+        let doing = self.doing(&[&doing_to("delete proxy", name), " of"].concat());
         let request = wire::DeleteProxyRequest { name: name.to_owned(), vm_name: vm.clone(), vm };
         self.client.perform(doing, methods::DELETE_PROXY, &request).await.map(drop)
     }
@@ -145,7 +144,7 @@ impl SetProxyPort {
     async fn run(self) -> Result<()> {
         let Self { handle, port, name } = self;
         let vm = handle.name_on_wire().await?;
-        let which = if name.is_empty() { "the default proxy".to_owned() } else { named("proxy", &name) };
+        let which = if name.is_empty() { "the default proxy".to_owned() } else { doing_to("proxy", &name) };
         let doing = handle.doing(&["set the port of ", &which, " of"].concat());
         let port = if port == 0 { "auto".to_owned() } else { port.to_string() };
         let request = wire::SetProxyPortRequest { name, vm_name: vm.clone(), port, vm };

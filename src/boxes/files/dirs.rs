@@ -4,8 +4,7 @@ use std::time::SystemTime;
 
 use super::check_path;
 use crate::boxes::BoxHandle;
-use crate::client::named;
-use crate::error::Result;
+use crate::error::{Result, doing_to};
 use crate::time::{moment, some_moment};
 use crate::wire::{self, methods};
 
@@ -78,13 +77,13 @@ impl BoxHandle {
     }
 
     fn doing_at(&self, verb: &str, path: &str) -> String {
-        self.doing(&[&named(verb, path), " in"].concat())
+        self.doing(&[&doing_to(verb, path), " in"].concat())
     }
 
     fn doing_between(&self, verb: &str, from: &str, to: &str) -> Result<String> {
         check_path("from", from)?;
         check_path("to", to)?;
-        Ok(self.doing_at(&[&named(verb, from), " to"].concat(), to))
+        Ok(self.doing_at(&[&doing_to(verb, from), " to"].concat(), to))
     }
 }
 
