@@ -58,5 +58,8 @@ impl ServiceGenerator for NamedStubs {
             out.extend([part, "\"boxd-local does not have ", name, "\""]);
         }
         out.extend(parts.last().copied());
+        let rpcs =
+            format!("/// The names of all RPCs.\npub const RPCS: [&str; {}] = {names:?};\n", names.len());
+        out.push_str(&rpcs);
     }
 }

@@ -18,6 +18,7 @@ use crate::boxes::{Boxes, GRACE};
 use crate::console::Consoles;
 use crate::credentials::Credentials;
 use crate::data::Data;
+use crate::faults::Faults;
 use crate::proxy::Proxy;
 use crate::store::Store;
 use crate::{Error, machine, server, web};
@@ -40,6 +41,7 @@ struct Started {
     api_key: String,
     api_key_made: bool,
     data: PathBuf,
+    faults: Faults,
 }
 
 struct Running {
@@ -90,6 +92,11 @@ impl Cluster {
         &self.started.data
     }
 
+    /// The faults that calls of this cluster meet: none, until some are injected.
+    pub fn faults(&self) -> &Faults {
+        &self.started.faults
+    }
+
     /// Ends the cluster: boxes get SIGTERM and a few seconds, calls an end. Boxes that ran boot again at the next start.
     pub async fn shutdown(mut self) {
         if let Some(Running { stop, ended, thread }) = self.running.take() {
@@ -133,6 +140,7 @@ pub struct Builder {
     /// None: pages on loopback.
     origins: Option<Vec<String>>,
     network: machine::Network,
+    faults_over_http: bool,
 }
 
 impl Default for Builder {
@@ -147,6 +155,7 @@ impl Default for Builder {
             allow_remote: false,
             origins: None,
             network: machine::Network::Own,
+            faults_over_http: false,
         }
     }
 }
@@ -161,6 +170,7 @@ impl fmt::Debug for Builder {
             .field("allow_remote", &self.allow_remote)
             .field("origins", &self.origins)
             .field("network", &self.network)
+            .field("faults_over_http", &self.faults_over_http)
             .finish_non_exhaustive()
     }
 }
@@ -213,6 +223,13 @@ impl Builder {
     /// the same port.
     pub fn network(mut self, network: machine::Network) -> Self {
         self.network = network;
+        self
+    }
+
+    /// Lets programs on this machine that have an API key inject faults at `/faults` on the web port. Off by default;
+    /// [`Cluster::faults`] works in any case.
+    pub fn faults_over_http(mut self, allow: bool) -> Self {
+        self.faults_over_http = allow;
         self
     }
 
@@ -318,11 +335,13 @@ async fn open(settings: Builder) -> Result<(Started, Parts), Error> {
         store,
         web_port: web.port(),
     };
-    let router = web::router(credentials, settings.exchange_limit, access.clone());
-    let grpc = server::serve_api(api_listener, serving, router.clone(), access, stop.clone());
+    let faults = Faults::default();
+    let over_http = settings.faults_over_http.then(|| faults.clone());
+    let router = web::router(credentials, settings.exchange_limit, over_http, access.clone());
+    let grpc = server::serve_api(api_listener, serving, router.clone(), access, faults.clone(), stop.clone());
     let http = server::serve_web(web_listener, router, Proxy::new(boxes.clone()), stop.clone());
     let servers = vec![tokio::spawn(grpc), tokio::spawn(http)];
-    let started = Started { api, web, api_key, api_key_made, data: data.folder().to_owned() };
+    let started = Started { api, web, api_key, api_key_made, data: data.folder().to_owned(), faults };
     Ok((started, Parts { data, boxes, stop, servers }))
 }
 

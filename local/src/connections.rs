@@ -1,6 +1,8 @@
 //! A port's connections: accepted, served with HTTP/1.1 or HTTP/2, and told to go when the cluster ends.
 
+use std::num::NonZeroU32;
 use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::extract::ConnectInfo;
@@ -14,17 +16,75 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::codegen::{Body, Service, StdError};
 use tower::ServiceExt as _;
-use tower::util::MapRequest;
 
 /// After a failure that is not one connection's, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `stop`, then until every connection has ended. Requests can be upgraded, and carry their peer as
-/// [`ConnectInfo`].
+/// What the connections of a port can be told while they live. Clones tell the same ones.
+#[derive(Clone, Default)]
+pub(crate) struct Control {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Of the connections that were made since the last of each.
+    go_away: CancellationToken,
+    close: CancellationToken,
+    limit: Option<NonZeroU32>,
+}
+
+/// A connection, as requests that came by it know it.
+#[derive(Clone)]
+pub(crate) struct Connection {
+    go_away: CancellationToken,
+    close: CancellationToken,
+}
+
+impl Control {
+    /// Tells all clients to make new calls elsewhere; those that run are carried on.
+    pub(crate) fn go_away(&self) {
+        std::mem::take(&mut self.state().go_away).cancel();
+    }
+
+    /// Cuts all connections.
+    pub(crate) fn close(&self) {
+        std::mem::take(&mut self.state().close).cancel();
+    }
+
+    /// How many calls a connection that is made from now on may have at a time.
+    pub(crate) fn limit_streams(&self, limit: Option<NonZeroU32>) {
+        self.state().limit = limit;
+    }
+
+    fn connection(&self) -> (Connection, Option<NonZeroU32>) {
+        let state = self.state();
+        let made = Connection { go_away: state.go_away.child_token(), close: state.close.child_token() };
+        (made, state.limit)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Connection {
+    pub(crate) fn go_away(&self) {
+        self.go_away.cancel();
+    }
+
+    pub(crate) fn close(&self) {
+        self.close.cancel();
+    }
+}
+
+/// Serves until `stop`, then until every connection has ended. Requests can be upgraded; they carry their peer as
+/// [`ConnectInfo`], and their [`Connection`].
 pub(crate) async fn serve<S, B>(
     listener: TcpListener,
     http: Builder<TokioExecutor>,
     service: S,
+    control: Control,
     stop: CancellationToken,
 ) where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
@@ -42,11 +102,16 @@ pub(crate) async fn serve<S, B>(
         };
         match accepted {
             Ok((socket, peer)) => {
+                let (connection, limit) = control.connection();
+                let mut http = http.clone();
+                http.http2().max_concurrent_streams(limit.map(NonZeroU32::get));
+                let known = connection.clone();
                 let service = service.clone().map_request(move |mut request: Request<Incoming>| {
                     request.extensions_mut().insert(ConnectInfo(peer));
+                    request.extensions_mut().insert(known.clone());
                     request
                 });
-                connections.spawn(connection(socket, http.clone(), service, stop.clone()));
+                connections.spawn(converse(socket, http, service, connection, stop.clone()));
             }
             Err(error) if is_of_one(&error) => {}
             Err(error) => {
@@ -61,16 +126,16 @@ pub(crate) async fn serve<S, B>(
     connections.wait().await;
 }
 
-async fn connection<S, F, B>(
+async fn converse<S, B>(
     socket: TcpStream,
     http: Builder<TokioExecutor>,
-    service: MapRequest<S, F>,
+    service: S,
+    told: Connection,
     stop: CancellationToken,
 ) where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
     S::Future: Send + 'static,
     S::Error: Into<StdError>,
-    F: FnMut(Request<Incoming>) -> Request<Incoming> + Clone + Send + 'static,
     B: Body + Send + 'static,
     B::Data: Send,
     B::Error: Into<StdError>,
@@ -82,9 +147,15 @@ async fn connection<S, F, B>(
     tokio::select! {
         // How it ended is its client's matter.
         _ = connection.as_mut() => return,
-        () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+        () = told.close.cancelled() => return,
+        () = told.go_away.cancelled() => {}
+        () = stop.cancelled() => {}
     }
-    connection.await.ok();
+    connection.as_mut().graceful_shutdown();
+    tokio::select! {
+        _ = connection => {}
+        () = told.close.cancelled() => {}
+    }
 }
 
 /// Whether only the connection that was being accepted has failed.

@@ -33,6 +33,7 @@ mod data;
 mod deadline;
 mod error;
 mod exchange;
+pub mod faults;
 mod jwt;
 pub mod machine;
 mod proxy;

@@ -50,6 +50,10 @@ struct Serve {
     /// Let boxes use this machine's network: they reach the internet, and share its ports.
     #[arg(long)]
     share_network: bool,
+    /// Take faults over HTTP, for tests of clients: calls that fail, answers that are lost, and more, at /faults on the
+    /// web port, from programs on this machine that have the API key.
+    #[arg(long)]
+    faults: bool,
     /// Listen on addresses that other machines reach. Whoever has the API key runs commands here.
     #[arg(long)]
     allow_remote: bool,
@@ -80,7 +84,8 @@ async fn serve(options: Serve) -> Result<(), Box<dyn std::error::Error>> {
         .data_dir(data)
         .exchange_limit(options.exchange_limit)
         .network(if options.share_network { Network::Host } else { Network::Own })
-        .allow_remote(options.allow_remote);
+        .allow_remote(options.allow_remote)
+        .faults_over_http(options.faults);
     for origin in options.allow_origin {
         builder = builder.allow_origin(origin);
     }

@@ -17,9 +17,10 @@ use tower::{ServiceBuilder, service_fn};
 
 use crate::access::{Access, without_parameters};
 use crate::api::{self, Api};
-use crate::connections::serve;
+use crate::connections::{Control, serve};
 use crate::deadline::Deadline;
 use crate::exchange::ExchangeLayer;
+use crate::faults::{FaultLayer, Faults};
 use crate::proxy::Proxy;
 use crate::web;
 
@@ -38,8 +39,10 @@ pub(crate) async fn serve_api(
     api: Api,
     web: Router,
     access: Access,
+    faults: Faults,
     stop: CancellationToken,
 ) {
+    let control = faults.connections().clone();
     let service = ServiceBuilder::new()
         .layer(access.clone())
         .layer(access.cors())
@@ -47,6 +50,7 @@ pub(crate) async fn serve_api(
         .layer(ExchangeLayer(web))
         .layer(GrpcWebLayer::new())
         .layer(Deadline)
+        .layer(FaultLayer(faults))
         .service(Routes::new(api::service(api)).prepare());
     let mut http = Builder::new(TokioExecutor::new());
     http.http1().timer(TokioTimer::new());
@@ -55,11 +59,9 @@ pub(crate) async fn serve_api(
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_frame_size(FRAME)
-        // As many as the client likes: a command holds a stream as long as it runs.
-        .max_concurrent_streams(None)
         .keep_alive_interval(KEEPALIVE)
         .keep_alive_timeout(KEEPALIVE / 2);
-    serve(listener, http, service, stop).await;
+    serve(listener, http, service, control, stop).await;
 }
 
 /// Serves HTTP, the cluster's own and that of boxes, until `stop`, then until its requests have ended.
@@ -67,5 +69,5 @@ pub(crate) async fn serve_web(listener: TcpListener, router: Router, proxy: Prox
     let service = service_fn(move |request| web::serve(router.clone(), proxy.clone(), request));
     let mut http = Builder::new(TokioExecutor::new()).http1_only();
     http.http1().timer(TokioTimer::new()).max_buf_size(HEAD_BYTES);
-    serve(listener, http, service, stop).await;
+    serve(listener, http, service, Control::default(), stop).await;
 }

@@ -20,6 +20,7 @@ use tower::ServiceExt as _;
 
 use crate::access::Access;
 use crate::credentials::{Credentials, Error};
+use crate::faults::{Faults, endpoint};
 use crate::proxy::{Proxy, Target};
 use crate::rate_limit::RateLimit;
 
@@ -48,20 +49,24 @@ struct Web {
     exchanges: Option<RateLimit<IpAddr>>,
 }
 
-/// The routes of the web port. `exchange_limit`: exchanges a minute from one address; none for any number.
+/// The cluster's own routes. `exchange_limit`: exchanges a minute from one address; none for any number. `faults`: those
+/// that can be told over HTTP.
 pub(crate) fn router(
     credentials: Arc<Credentials>,
     exchange_limit: Option<NonZeroU32>,
+    faults: Option<Faults>,
     access: Access,
 ) -> Router {
     let exchanges = exchange_limit.map(RateLimit::per_minute);
+    let control = faults.map(|faults| endpoint::router(faults, Arc::clone(&credentials)));
     Router::new()
         .route(EXCHANGE_PATH, post(exchange).fallback(wrong_method))
         .fallback(not_found)
+        .with_state(Arc::new(Web { credentials, exchanges }))
+        .merge(control.unwrap_or_default())
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(access.cors())
         .layer(from_fn_with_state(access, guard))
-        .with_state(Arc::new(Web { credentials, exchanges }))
 }
 
 #[derive(Deserialize)]
@@ -111,6 +116,6 @@ async fn not_found() -> Response {
     error(StatusCode::NOT_FOUND, &format!("nothing is here; the token exchange is at {EXCHANGE_PATH}"))
 }
 
-fn error(status: StatusCode, message: &str) -> Response {
+pub(crate) fn error(status: StatusCode, message: &str) -> Response {
     (status, Json(json!({ "error": message }))).into_response()
 }
