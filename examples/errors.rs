@@ -29,7 +29,7 @@ async fn failures(compute: &Compute, b: &BoxHandle) -> Outcome {
     tell(b.exec(["true"]).env("NOT A NAME", "").await.map(drop))?;
 
     // A command that takes too long is ended; what it had written comes along.
-    let slow = b.exec_shell("echo so far; sleep 60").timeout(Duration::from_millis(500));
+    let slow = b.exec_shell("echo so far; sleep 60").timeout(Duration::from_secs(2));
     if let Err(error) = slow.await {
         let output = error.output().map(|output| output.stdout_text().into_owned());
         step("output", &format!("{output:?}"));

@@ -213,7 +213,7 @@ async fn a_child_that_outlives_its_parent_neither_holds_up_nor_dies() {
     let (_cluster, _, b) = ready_box().await;
     let started = Instant::now();
     let result = b.exec_shell("sleep 300 & echo $!").await.unwrap();
-    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(started.elapsed() < Duration::from_secs(100));
     let pid = result.stdout_text().trim().to_owned();
     assert!(b.exec(["kill", "-0", &pid]).await.unwrap().success());
 }
@@ -227,7 +227,7 @@ async fn kill_drop_and_timeout_end_the_whole_process_group() {
         match way {
             "timeout" => {
                 let line = format!("echo before; {line}");
-                let error = b.exec_shell(line).timeout(Duration::from_millis(300)).await.unwrap_err();
+                let error = b.exec_shell(line).timeout(Duration::from_secs(3)).await.unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
                 assert_eq!(error.output().unwrap().stdout_text(), "before\n");
             }

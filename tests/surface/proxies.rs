@@ -88,6 +88,11 @@ async fn proxies_lead_to_ports_of_their_box<T: Transport>(world: World<T>) {
     attached.set_proxy_port(3001).await.unwrap();
     assert_eq!(get(&world, &default).await, "and one");
 
+    // Port 0: the server finds it.
+    b.set_proxy_port(0).await.unwrap();
+    let found = by_name(&b.proxies().await.unwrap(), "");
+    assert_eq!((found.port, found.port_mode.as_str()), (0, "auto"), "{found:?}");
+
     b.delete_proxy("api").await.unwrap();
     assert_eq!(b.proxies().await.unwrap().len(), 1);
     refused(b.delete_proxy("api").await, ErrorKind::NotFound, &["delete proxy \"api\" of box \"web\""]);

@@ -24,7 +24,6 @@ async fn a_token_is_shown_once_works_and_can_be_revoked<T: Transport>(world: Wor
     assert!((HOUR..HOUR + Duration::from_secs(60)).contains(&lives), "{lives:?}");
     assert!(!format!("{issued:?} {:?}", tokens.create()).contains(issued.token()));
 
-    // `list` also knows the tokens that API keys were exchanged for; those of the past are in it as well.
     let listed = tokens.list().await.unwrap();
     assert!(!format!("{listed:?}").contains(issued.token()));
     let ours: Vec<_> = listed.iter().filter(|info| info.expires_at == issued.expires_at()).collect();
