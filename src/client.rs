@@ -300,7 +300,7 @@ pub(crate) struct DuplexOptions {
 
 impl Retry {
     /// The pause before the given repetition: doubling, within half and the whole of it.
-    fn pause(&self, attempt: u32) -> Duration {
+    pub(crate) fn pause(&self, attempt: u32) -> Duration {
         let whole = self.backoff.saturating_mul(1 << attempt.saturating_sub(1).min(8));
         // In whole microseconds: `Duration::mul_f64` weighs half a kilobyte in a page.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]

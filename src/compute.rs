@@ -357,6 +357,7 @@ impl ComputeBuilder {
             connect_timeout: self.connect_timeout,
             keepalive: self.keepalive,
             message_limit: self.message_limit,
+            retry: self.retry,
         })?;
         Ok(Compute::assemble(transport, resolved, self.timeouts, self.retry))
     }

@@ -7,10 +7,12 @@ use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 use tonic::transport::Endpoint;
 
+use super::grpc::Fate;
 use super::{
     Call, Capabilities, ChannelSettings, Code, EncodedMessage, GrpcTransport, MessageStream, Reply, Status,
     Transport,
 };
+use crate::client::Retry;
 use crate::error::{Error, Result};
 
 /// One stream may run ahead of its reader by this much; it bounds memory per stream.
@@ -25,6 +27,7 @@ const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
 pub struct NativeTransport {
     endpoint: Endpoint,
     message_limit: usize,
+    retry: Retry,
     /// Made at the first call, since tonic spawns a task for it and there need be no runtime before.
     grpc: OnceLock<GrpcTransport>,
 }
@@ -49,12 +52,18 @@ impl NativeTransport {
         if settings.endpoint.tls {
             endpoint = with_tls(endpoint)?;
         }
-        Ok(Self { endpoint, message_limit: settings.message_limit, grpc: OnceLock::new() })
+        Ok(Self {
+            endpoint,
+            message_limit: settings.message_limit,
+            retry: settings.retry,
+            grpc: OnceLock::new(),
+        })
     }
 
     fn grpc(&self) -> &GrpcTransport {
         self.grpc.get_or_init(|| {
-            GrpcTransport::new(self.endpoint.connect_lazy()).message_limit(self.message_limit)
+            let grpc = GrpcTransport::new(self.endpoint.connect_lazy());
+            grpc.message_limit(self.message_limit).retry(self.retry)
         })
     }
 }
@@ -90,27 +99,26 @@ fn with_tls(_: Endpoint) -> Result<Endpoint> {
     Err(Error::config(crate::config::NO_TLS))
 }
 
-/// The code of a failure of the connection, and whether the request certainly never arrived.
-pub(super) fn classify(error: &(dyn StdError + 'static)) -> Option<(Code, bool)> {
+/// The code of a failure of the connection, and what became of the request.
+pub(super) fn classify(error: &(dyn StdError + 'static)) -> Option<(Code, Fate)> {
     if error.is::<tonic::ConnectError>() {
-        return Some((Code::Unavailable, true));
+        return Some((Code::Unavailable, Fate::NotConnected));
     }
     if error.is::<tonic::TimeoutExpired>() {
-        return Some((Code::DeadlineExceeded, false));
+        return Some((Code::DeadlineExceeded, Fate::Unknown));
     }
     if let Some(error) = error.downcast_ref::<hyper::Error>() {
         // Cancelled by hyper itself: the connection closed before the request was handed to it.
-        return error.is_canceled().then_some((Code::Unavailable, true));
+        return error.is_canceled().then_some((Code::Unavailable, Fate::NotTaken));
     }
     let error = error.downcast_ref::<h2::Error>()?;
     let reason = error.reason()?;
-    // After a GOAWAY only the streams that the server did not take up fail with it.
-    let refused = reason == h2::Reason::REFUSED_STREAM
-        || (error.is_go_away() && error.is_remote() && reason == h2::Reason::NO_ERROR);
+    // A GOAWAY, whatever its reason, names the last stream that the server took up; only those after it fail with it.
+    let refused = reason == h2::Reason::REFUSED_STREAM || (error.is_go_away() && error.is_remote());
     let code = match reason {
         h2::Reason::CANCEL => Code::Cancelled,
         h2::Reason::ENHANCE_YOUR_CALM => Code::ResourceExhausted,
         _ => Code::Unavailable,
     };
-    Some((code, refused))
+    Some((code, if refused { Fate::NotTaken } else { Fate::Unknown }))
 }

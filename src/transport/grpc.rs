@@ -8,24 +8,32 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::TryStreamExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
 use http_body::Body as HttpBody;
-use http_body_util::{Full, StreamBody};
 use tonic::body::Body;
 use tonic::client::GrpcService;
 
 use super::answers::{self, Answers};
+use super::outgoing::Outgoing;
 use super::{
     Call, Capabilities, Code, DEFAULT_MESSAGE_LIMIT, Decoder, EncodedMessage, Frame, MessageStream, Metadata,
     Reply, Status, Transport,
 };
+use crate::client::Retry;
+use crate::rt;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// How often a call that a connection did not take up is sent over the next one.
+const TURNED_AWAY: u32 = 32;
+/// The longest pause before that. The first time there is none, since it is a new connection that is asked.
+const TURNED_AWAY_PAUSE: Duration = Duration::from_millis(256);
 
 /// gRPC over HTTP/2 through any [`GrpcService`].
 ///
@@ -44,19 +52,30 @@ pub struct GrpcTransport<S = super::DefaultService> {
     service: S,
     capabilities: Capabilities,
     message_limit: usize,
+    retry: Retry,
 }
+
+/// One attempt at a connection.
+const NEVER: Retry = Retry { attempts: 0, backoff: Duration::ZERO };
 
 impl<S> GrpcTransport<S> {
     /// Sends calls through `service`.
     pub fn new(service: S) -> Self {
         let capabilities = if cfg!(browser) { Capabilities::HALF_DUPLEX } else { Capabilities::FULL };
-        Self { service, capabilities, message_limit: DEFAULT_MESSAGE_LIMIT }
+        Self { service, capabilities, message_limit: DEFAULT_MESSAGE_LIMIT, retry: NEVER }
     }
 
     /// What the service can do. Default: everything, but one direction after the other in a browser.
     #[must_use]
     pub fn with_capabilities(mut self, capabilities: Capabilities) -> Self {
         self.capabilities = capabilities;
+        self
+    }
+
+    /// How often a stream tries for a connection again.
+    #[cfg(not(browser))]
+    pub(super) fn retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
         self
     }
 
@@ -84,8 +103,8 @@ where
         let (service, limit) = (self.service.clone(), self.message_limit);
         Box::pin(async move {
             message.check(limit)?;
-            let body = Body::new(Full::new(message.framed().clone()));
-            answers::single(open(service, call, body, limit).await?).await
+            // A connection that cannot be made is the core's to try again: it counts attempts and knows the limit.
+            answers::single(open(service, call, Outgoing::One(message), limit, NEVER).await?).await
         })
     }
 
@@ -93,40 +112,74 @@ where
         if let Err(status) = message.check(self.message_limit) {
             return MessageStream::failed(status);
         }
-        let body = Body::new(Full::new(message.framed().clone()));
-        answers::stream(open(self.service.clone(), call, body, self.message_limit))
+        let outgoing = Outgoing::One(message);
+        answers::stream(open(self.service.clone(), call, outgoing, self.message_limit, self.retry))
     }
 
     fn duplex(&self, call: Call, messages: BoxStream<'static, EncodedMessage>) -> MessageStream {
         let limit = self.message_limit;
-        // A body that fails reaches the caller as a bare reset; the reason takes this way.
         let refused = Arc::new(OnceLock::new());
-        let reason = refused.clone();
-        let frames = messages.map(move |message| match message.check(limit) {
-            Ok(()) => Ok(http_body::Frame::data(message.framed().clone())),
-            Err(status) => Err(BoxError::from(refused.get_or_init(|| status).clone())),
-        });
-        let body = Body::new(StreamBody::new(frames));
-        let answers = answers::stream(open(self.service.clone(), call, body, limit));
-        MessageStream::new(answers.map_err(move |status| reason.get().cloned().unwrap_or(status)))
+        let outgoing = Outgoing::many(messages, limit, refused.clone());
+        let answers = answers::stream(open(self.service.clone(), call, outgoing, limit, self.retry));
+        MessageStream::new(answers.map_err(move |status| refused.get().cloned().unwrap_or(status)))
     }
 }
 
-/// Sends the request and waits for the response's headers.
+/// Sends the request and waits for the response's headers. What the server certainly did not take up is sent again,
+/// whatever it asks for: at once over the next connection when one goes away, after a pause when none can be made.
 async fn open<S>(
     mut service: S,
     call: Call,
-    body: Body,
+    outgoing: Outgoing,
     limit: usize,
+    retry: Retry,
 ) -> Result<GrpcAnswers<S::ResponseBody>, Status>
 where
     S: GrpcService<Body>,
     S::Error: Into<BoxError>,
 {
-    let request = request(call, body)?;
-    poll_fn(|cx| service.poll_ready(cx)).await.map_err(|error| status_of(error).not_sent())?;
-    let response = service.call(request).await.map_err(status_of)?;
-    GrpcAnswers::new(response, limit)
+    let (mut turned_away, mut unconnected) = (0, 0);
+    loop {
+        let (body, touched) = outgoing.body();
+        let request = request(call.clone(), body)?;
+        poll_fn(|cx| service.poll_ready(cx)).await.map_err(|error| status_of(error).not_sent())?;
+        let (status, fate) = match service.call(request).await {
+            Ok(response) => {
+                outgoing.settle();
+                return GrpcAnswers::new(response, limit);
+            }
+            Err(error) => failure_of(error),
+        };
+        // Without its message, a server cannot have done what a call asks for.
+        if !fate.is_untaken() && touched.get() {
+            return Err(status);
+        }
+        let pause = match fate {
+            _ if status.code() != Code::Unavailable || !outgoing.is_at_hand() => None,
+            Fate::Judged => None,
+            Fate::NotConnected => {
+                unconnected += 1;
+                (unconnected <= retry.attempts).then(|| retry.pause(unconnected))
+            }
+            Fate::NotTaken | Fate::Unknown => {
+                turned_away += 1;
+                (turned_away <= TURNED_AWAY).then(|| turned_away_pause(turned_away))
+            }
+        };
+        let Some(pause) = pause else { return Err(status.not_sent()) };
+        if !pause.is_zero() {
+            rt::sleep(pause).await;
+        }
+    }
+}
+
+/// Doubling, and never the same for all that were turned away together.
+fn turned_away_pause(time: u32) -> Duration {
+    if time == 1 {
+        return Duration::ZERO;
+    }
+    let pause = Retry { attempts: 0, backoff: Duration::from_millis(2) }.pause(time - 1);
+    pause.min(TURNED_AWAY_PAUSE)
 }
 
 fn request(call: Call, body: Body) -> Result<Request<Body>, Status> {
@@ -277,8 +330,34 @@ fn collect(headers: &HeaderMap, wanted: impl Fn(&str) -> bool) -> Metadata {
     out
 }
 
+/// What is known of a request whose connection failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It may have been carried out.
+    Unknown,
+    /// A layer on this side has spoken, before or after it was sent.
+    Judged,
+    /// There was no connection.
+    NotConnected,
+    /// The connection, or the server over it, did not take it up.
+    #[cfg_attr(browser, allow(dead_code))] // A page's host does not tell.
+    NotTaken,
+}
+
+impl Fate {
+    /// Whether it certainly was not carried out.
+    fn is_untaken(self) -> bool {
+        matches!(self, Self::NotConnected | Self::NotTaken)
+    }
+}
+
 /// Turns a failure of the connection into a status: whatever it is, it is not the server's verdict.
 pub(super) fn status_of(error: impl Into<BoxError>) -> Status {
+    let (status, fate) = failure_of(error);
+    if fate.is_untaken() { status.not_sent() } else { status }
+}
+
+fn failure_of(error: impl Into<BoxError>) -> (Status, Fate) {
     let mut text = String::new();
     let mut found = None;
     let error = error.into();
@@ -293,19 +372,19 @@ pub(super) fn status_of(error: impl Into<BoxError>) -> Status {
         found = found.or_else(|| classify(error));
         cause = error.source();
     }
-    let (code, not_sent) = found.unwrap_or((Code::Unavailable, false));
-    let status = Status::new(code, text);
-    if not_sent { status.not_sent() } else { status }
+    let (code, fate) = found.unwrap_or((Code::Unavailable, Fate::Unknown));
+    (Status::new(code, text), fate)
 }
 
-/// The code of a known kind of failure, and whether the request certainly never arrived.
-fn classify(error: &(dyn StdError + 'static)) -> Option<(Code, bool)> {
+/// The code of a known kind of failure, and what became of the request.
+fn classify(error: &(dyn StdError + 'static)) -> Option<(Code, Fate)> {
     if let Some(status) = error.downcast_ref::<Status>() {
-        return Some((status.code(), status.is_not_sent()));
+        let fate = if status.is_not_sent() { Fate::NotConnected } else { Fate::Judged };
+        return Some((status.code(), fate));
     }
     if let Some(status) = error.downcast_ref::<tonic::Status>() {
         // A status without a source came from a service on this side, such as a tower layer.
-        return status.source().is_none().then(|| (Code::from_number(status.code() as i32), false));
+        return status.source().is_none().then(|| (Code::from_number(status.code() as i32), Fate::Judged));
     }
     #[cfg(not(browser))]
     return super::channel::classify(error);

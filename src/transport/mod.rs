@@ -14,6 +14,8 @@ pub mod grpc_web;
 mod local;
 mod metadata;
 mod method;
+#[cfg(any(not(browser), feature = "grpc-service"))]
+mod outgoing;
 mod status;
 #[cfg(all(not(browser), feature = "websocket"))]
 pub mod websocket;
@@ -68,6 +70,7 @@ pub(crate) struct ChannelSettings {
     pub(crate) connect_timeout: Duration,
     pub(crate) keepalive: Option<Duration>,
     pub(crate) message_limit: usize,
+    pub(crate) retry: Retry,
 }
 
 /// The largest message that a transport takes or sends unless told otherwise: 64 MiB.
