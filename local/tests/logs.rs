@@ -87,7 +87,7 @@ async fn a_follower_does_not_keep_a_cluster_alive() {
     until(&mut follower, &mut String::new(), "booted\n").await;
     let started = std::time::Instant::now();
     cluster.shutdown().await;
-    assert!(started.elapsed() < std::time::Duration::from_secs(4), "{:?}", started.elapsed());
+    assert!(started.elapsed() < std::time::Duration::from_secs(30), "{:?}", started.elapsed());
     let end = follower.message().await.unwrap_err();
     assert_eq!(end.code(), Code::Unavailable, "{end}");
 }

@@ -119,7 +119,7 @@ def execute(box):
         start = time.monotonic()
         run = ["sh", "-c", "echo $$ > /tmp/late; sleep 300 & echo $! >> /tmp/late; wait"]
         raises(boxd.TimeoutError, 4, lambda: box.exec(*run, timeout=1), "sleep 300 for 1 s")
-        assert time.monotonic() - start < 10, "the timeout came late"
+        assert time.monotonic() - start < 60, "the timeout came late"
         gone(box, "/tmp/late")
 
 
@@ -177,7 +177,7 @@ def ended(box):
     with step("what a command leaves running stays, and does not hold the command up"):
         start = time.monotonic()
         same(box.exec("sh", "-c", "sleep 300 >/dev/null 2>&1 & echo $! > /tmp/left").exit_code, 0, "the command")
-        assert time.monotonic() - start < 10, "the command waited for what it left"
+        assert time.monotonic() - start < 60, "the command waited for what it left"
         same(box.exec("sh", "-c", "kill -0 $(cat /tmp/left) && kill $(cat /tmp/left)").exit_code, 0, "it runs on")
 
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use boxd_local::machine::{Error, ExecEvent, ExecRequest};
 use bytes::Bytes;
 
-use crate::support::{Marker, Outcome, boot, boot_with, bytes, collect, next, read_until};
+use crate::support::{Marker, Outcome, PATIENCE, boot, boot_with, bytes, collect, next, read_until};
 
 #[tokio::test]
 async fn output_and_errors_come_apart_and_the_code_last() {
@@ -183,19 +183,28 @@ async fn a_child_that_outlives_its_parent_is_not_waited_for_and_lives_on() {
     let b = boot().await;
     let began = Instant::now();
     let outcome = b.run("sleep 1000 & echo $!").await;
-    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(began.elapsed() < PATIENCE);
     assert_eq!(outcome.code, 0);
     assert_eq!(b.say(&format!("kill -0 {} && echo alive", outcome.text())).await, "alive");
     // One that never stops talking does not hold up the end either.
     let (_input, mut output) = b.start("while :; do echo more; done & exit 4", None).await;
-    while !matches!(next(&mut output).await, ExecEvent::Exit(4)) {}
-    assert!(began.elapsed() < Duration::from_secs(10));
+    while !matches!(next(&mut output).await, ExecEvent::Exit(4)) {
+        assert!(began.elapsed() < PATIENCE);
+    }
 }
 
 #[tokio::test]
 async fn what_a_child_says_shortly_after_its_parent_is_heard() {
     let b = boot().await;
-    assert_eq!(b.run("(sleep 0.05; echo late) & echo early").await.text(), "early\nlate");
+    // Where the machine is busy elsewhere, the child itself may come too late: once in a few times it does not.
+    for _ in 0..20 {
+        let outcome = b.run("(sleep 0.05; echo late) & echo early").await;
+        assert!(outcome.text().starts_with("early"), "{outcome:?}");
+        if outcome.text() == "early\nlate" {
+            return;
+        }
+    }
+    panic!("it is never heard");
 }
 
 #[tokio::test]

@@ -65,6 +65,7 @@ async fn the_policy_decides() {
     let always = once(RestartPolicy::Always).await;
     await_console(always.home.path(), |text| text.matches("run\n").count() == 2).await;
     await_console(never.home.path(), |text| text.ends_with("the main process ended with code 1\n")).await;
+    await_console(on_failure.home.path(), |text| !text.is_empty()).await;
     // Twice the pause in which the others would have come back.
     tokio::time::sleep(Duration::from_millis(250)).await;
     assert_eq!(await_console(on_failure.home.path(), |_| true).await, "run\n");
@@ -83,5 +84,5 @@ async fn a_main_process_that_cannot_start_says_so() {
 async fn no_restart_holds_up_the_end() {
     let b = boot_with(|spec| spec.cmd = shell("exit 1")).await;
     await_console(b.home.path(), |text| text.contains("starts again in 800ms")).await;
-    tokio::time::timeout(Duration::from_secs(2), b.shutdown(Duration::from_secs(20))).await.unwrap();
+    tokio::time::timeout(PATIENCE, b.shutdown(2 * PATIENCE)).await.unwrap();
 }

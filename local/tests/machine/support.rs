@@ -190,7 +190,7 @@ impl Marker {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        let result = tokio::time::timeout(Duration::from_secs(10), reached).await;
+        let result = tokio::time::timeout(PATIENCE, reached).await;
         assert!(result.is_ok(), "{} processes instead of {wanted}", self.count());
     }
 }
