@@ -6,7 +6,7 @@ mod answers;
 
 use answers::{Hesitant, LIMIT, message, run, streamed, trailers, unary, vectors};
 use boxd::transport::grpc_web::{Fetch, Request, Response};
-use boxd::transport::{Code, GrpcWebTransport, Metadata, Status};
+use boxd::transport::{Code, GrpcWebTransport, Metadata, Status, Transport};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
@@ -44,62 +44,28 @@ impl Fetch for Canned {
     }
 }
 
+fn over(pieces: Vec<Bytes>) -> impl Transport {
+    Canned::pieces(pieces).transport()
+}
+
 #[test]
 fn every_vector_ends_as_it_should() {
-    run(async {
-        for (name, wire, as_stream, as_unary) in vectors() {
-            let transport = Canned::pieces([Bytes::from(wire)]).transport();
-            assert_eq!(streamed(&transport).await.code(), as_stream, "{name}");
-            assert_eq!(unary(&transport).await.code(), as_unary, "{name}");
-        }
-    });
+    run(answers::whole(vectors(), over));
 }
 
 #[test]
 fn every_cut_in_two_and_three_pieces_ends_the_same_way() {
-    run(async {
-        for (name, wire, ..) in vectors() {
-            let wire = Bytes::from(wire);
-            let whole = Canned::pieces([wire.clone()]).transport();
-            let (stream_whole, unary_whole) = (streamed(&whole).await, unary(&whole).await);
-            for first in 0..=wire.len() {
-                for second in first..=wire.len() {
-                    let pieces = [wire.slice(..first), wire.slice(first..second), wire.slice(second..)];
-                    let cut = Canned::pieces(pieces).transport();
-                    assert_eq!(streamed(&cut).await, stream_whole, "{name}, cut at {first} and {second}");
-                    assert_eq!(unary(&cut).await, unary_whole, "{name}, cut at {first} and {second}");
-                }
-            }
-        }
-    });
+    run(answers::in_two_and_three(vectors(), over));
 }
 
 #[test]
 fn byte_by_byte_ends_the_same_way() {
-    run(async {
-        for (name, wire, ..) in vectors() {
-            let wire = Bytes::from(wire);
-            let whole = streamed(&Canned::pieces([wire.clone()]).transport()).await;
-            let bytes = (0..wire.len()).map(|at| wire.slice(at..=at));
-            assert_eq!(streamed(&Canned::pieces(bytes).transport()).await, whole, "{name}");
-        }
-    });
+    run(answers::byte_by_byte(vectors(), None, over));
 }
 
 #[test]
 fn a_stream_that_is_cut_off_is_never_ok() {
-    run(async {
-        for (name, wire, ..) in vectors() {
-            // Up to the end of its first trailers frame: after that a server has said all.
-            let Some(said) = wire.windows(12).position(|w| w == b"grpc-status:") else { continue };
-            for end in 0..said + 12 {
-                let cut = Canned::pieces([Bytes::copy_from_slice(&wire[..end])]).transport();
-                for outcome in [streamed(&cut).await, unary(&cut).await] {
-                    assert_ne!(outcome.code(), Code::Ok, "{name}, cut off at {end}");
-                }
-            }
-        }
-    });
+    run(answers::cut_off(vectors(), over));
 }
 
 #[test]

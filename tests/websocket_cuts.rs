@@ -7,7 +7,7 @@ mod answers;
 
 use std::sync::{Arc, Mutex};
 
-use answers::{Hesitant, LIMIT, message, run, streamed, trailers, unary, vectors};
+use answers::{Hesitant, LIMIT, Vector, message, run, streamed, trailers, unary, vectors};
 use boxd::transport::websocket::{Connect, Open, Socket};
 use boxd::transport::{Call, Code, EncodedMessage, Status, Transport, WebSocketTransport};
 use boxd::wire::ExecChunk;
@@ -52,7 +52,7 @@ fn headers() -> Vec<u8> {
 }
 
 /// What gRPC-web's answers become after headers, and answers that only a WebSocket has.
-fn answers() -> Vec<(&'static str, Vec<u8>, Code, Code)> {
+fn every_answer() -> Vec<Vector> {
     let said = |status: u8| trailers(&format!("grpc-status: {status}\r\n"));
     let mut answers: Vec<_> = vectors()
         .into_iter()
@@ -95,62 +95,28 @@ fn answers() -> Vec<(&'static str, Vec<u8>, Code, Code)> {
     answers
 }
 
+fn over(pieces: Vec<Bytes>) -> impl Transport {
+    Canned::pieces(pieces).transport()
+}
+
 #[test]
 fn every_answer_ends_as_it_should() {
-    run(async {
-        for (name, wire, as_stream, as_unary) in answers() {
-            let transport = Canned::pieces([Bytes::from(wire)]).transport();
-            assert_eq!(streamed(&transport).await.code(), as_stream, "{name}");
-            assert_eq!(unary(&transport).await.code(), as_unary, "{name}");
-        }
-    });
+    run(answers::whole(every_answer(), over));
 }
 
 #[test]
 fn every_cut_in_two_and_three_messages_ends_the_same_way() {
-    run(async {
-        for (name, wire, ..) in answers() {
-            let wire = Bytes::from(wire);
-            let whole = Canned::pieces([wire.clone()]).transport();
-            let (stream_whole, unary_whole) = (streamed(&whole).await, unary(&whole).await);
-            for first in 0..=wire.len() {
-                for second in first..=wire.len() {
-                    let pieces = [wire.slice(..first), wire.slice(first..second), wire.slice(second..)];
-                    let cut = Canned::pieces(pieces).transport();
-                    assert_eq!(streamed(&cut).await, stream_whole, "{name}, cut at {first} and {second}");
-                    assert_eq!(unary(&cut).await, unary_whole, "{name}, cut at {first} and {second}");
-                }
-            }
-        }
-    });
+    run(answers::in_two_and_three(every_answer(), over));
 }
 
 #[test]
 fn byte_by_byte_and_among_empty_messages_ends_the_same_way() {
-    run(async {
-        for (name, wire, ..) in answers() {
-            let wire = Bytes::from(wire);
-            let whole = streamed(&Canned::pieces([wire.clone()]).transport()).await;
-            let bytes = (0..wire.len()).flat_map(|at| [wire.slice(at..=at), Bytes::new()]);
-            assert_eq!(streamed(&Canned::pieces(bytes).transport()).await, whole, "{name}");
-        }
-    });
+    run(answers::byte_by_byte(every_answer(), Some(Bytes::new()), over));
 }
 
 #[test]
 fn an_answer_that_is_cut_off_is_never_ok() {
-    run(async {
-        for (name, wire, ..) in answers() {
-            // Up to the first word of how the call went: after that a server has said all.
-            let Some(said) = wire.windows(12).position(|w| w == b"grpc-status:") else { continue };
-            for end in 0..said + 12 {
-                let cut = Canned::pieces([Bytes::copy_from_slice(&wire[..end])]).transport();
-                for outcome in [streamed(&cut).await, unary(&cut).await] {
-                    assert_ne!(outcome.code(), Code::Ok, "{name}, cut off at {end}");
-                }
-            }
-        }
-    });
+    run(answers::cut_off(every_answer(), over));
 }
 
 #[test]

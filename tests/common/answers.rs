@@ -110,8 +110,11 @@ fn frame(flag: u8, payload: &[u8]) -> Vec<u8> {
     out
 }
 
+/// A named answer: its bytes, and how a stream and a unary call end by it.
+pub(crate) type Vector = (&'static str, Vec<u8>, Code, Code);
+
 /// Everything that a server may send and how it ends: for a stream, and for a unary call.
-pub(crate) fn vectors() -> Vec<(&'static str, Vec<u8>, Code, Code)> {
+pub(crate) fn vectors() -> Vec<Vector> {
     let ok = || trailers("grpc-status: 0\r\n");
     let not_found =
         || trailers("grpc-status: 5\r\ngrpc-message: no%20such%20box\r\ngrpc-status-details-bin: AQID\r\n");
@@ -166,4 +169,56 @@ pub(crate) fn vectors() -> Vec<(&'static str, Vec<u8>, Code, Code)> {
         ("a page", b"<html><body>Bad gateway</body></html>".to_vec(), Code::Internal, Code::Internal),
         ("noise", (0..97_u8).map(|n| n.wrapping_mul(151) ^ 0x5a).collect(), Code::Internal, Code::Internal),
     ]
+}
+
+/// Whole, each answer ends as it should.
+pub(crate) async fn whole<T: Transport>(answers: Vec<Vector>, over: impl Fn(Vec<Bytes>) -> T) {
+    for (name, wire, as_stream, as_unary) in answers {
+        let transport = over(vec![wire.into()]);
+        assert_eq!(streamed(&transport).await.code(), as_stream, "{name}");
+        assert_eq!(unary(&transport).await.code(), as_unary, "{name}");
+    }
+}
+
+/// In any two or three pieces, each answer ends as it does whole.
+pub(crate) async fn in_two_and_three<T: Transport>(answers: Vec<Vector>, over: impl Fn(Vec<Bytes>) -> T) {
+    for (name, wire, ..) in answers {
+        let wire = Bytes::from(wire);
+        let whole = over(vec![wire.clone()]);
+        let (stream_whole, unary_whole) = (streamed(&whole).await, unary(&whole).await);
+        for first in 0..=wire.len() {
+            for second in first..=wire.len() {
+                let cut = over(vec![wire.slice(..first), wire.slice(first..second), wire.slice(second..)]);
+                assert_eq!(streamed(&cut).await, stream_whole, "{name}, cut at {first} and {second}");
+                assert_eq!(unary(&cut).await, unary_whole, "{name}, cut at {first} and {second}");
+            }
+        }
+    }
+}
+
+/// Byte by byte, with `between` after each, each answer ends as it does whole.
+pub(crate) async fn byte_by_byte<T: Transport>(
+    answers: Vec<Vector>,
+    between: Option<Bytes>,
+    over: impl Fn(Vec<Bytes>) -> T,
+) {
+    for (name, wire, ..) in answers {
+        let wire = Bytes::from(wire);
+        let whole = streamed(&over(vec![wire.clone()])).await;
+        let bytes = (0..wire.len()).flat_map(|at| [Some(wire.slice(at..=at)), between.clone()]);
+        assert_eq!(streamed(&over(bytes.flatten().collect())).await, whole, "{name}");
+    }
+}
+
+/// Cut off before the first word of how the call went, no answer is OK. After that word a server has said all.
+pub(crate) async fn cut_off<T: Transport>(answers: Vec<Vector>, over: impl Fn(Vec<Bytes>) -> T) {
+    for (name, wire, ..) in answers {
+        let Some(said) = wire.windows(12).position(|w| w == b"grpc-status:") else { continue };
+        for end in 0..said + 12 {
+            let cut = over(vec![Bytes::copy_from_slice(&wire[..end])]);
+            for outcome in [streamed(&cut).await, unary(&cut).await] {
+                assert_ne!(outcome.code(), Code::Ok, "{name}, cut off at {end}");
+            }
+        }
+    }
 }
