@@ -128,10 +128,7 @@ impl Client {
         Req: Message,
         Res: Message + Default,
     {
-        debug_assert_eq!(method.kind(), Kind::Unary, "{method:?}");
-        let message = EncodedMessage::encode(request);
-        let reply = self.exchange_for(doing, method.path(), method.repeatable(), message);
-        reply.map(|reply| decode(reply?))
+        self.unary(method, request).map(|answer| answer.map_err(|error| error.doing(|| doing)))
     }
 
     /// Not generic, as [`Client::exchange`].

@@ -223,8 +223,8 @@ impl CreateBox {
 
     async fn run(self) -> Result<BoxHandle> {
         let request = self.request()?;
-        let made = self.client.unary(methods::CREATE_VM, &request).await;
-        let made = made.map_err(|error| error.doing(|| ["create box ", &quoted(&self.name)].concat()))?;
+        let doing = ["create box ", &quoted(&self.name)].concat();
+        let made = self.client.perform(doing, methods::CREATE_VM, &request).await?;
         Ok(BoxHandle::new(self.client, made.into()))
     }
 
@@ -296,8 +296,7 @@ impl ForkBox {
         let client = self.boxes.client.clone();
         let source = client.resolve(&self.source).await?;
         let request = self.request(&source.id, config);
-        let made = client.unary(methods::FORK_VM, &request).await;
-        let made = made.map_err(|error| error.doing(|| format!("fork box {source}")))?;
+        let made = client.perform(format!("fork box {source}"), methods::FORK_VM, &request).await?;
         Ok(BoxHandle::new(client, made.into()))
     }
 
