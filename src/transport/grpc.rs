@@ -141,7 +141,7 @@ where
     let (mut turned_away, mut unconnected) = (0, 0);
     loop {
         let (body, touched) = outgoing.body();
-        let request = request(call.clone(), body)?;
+        let request = request(&call, body)?;
         poll_fn(|cx| service.poll_ready(cx)).await.map_err(|error| status_of(error).not_sent())?;
         let (status, fate) = match service.call(request).await {
             Ok(response) => {
@@ -182,7 +182,7 @@ fn turned_away_pause(time: u32) -> Duration {
     pause.min(TURNED_AWAY_PAUSE)
 }
 
-fn request(call: Call, body: Body) -> Result<Request<Body>, Status> {
+fn request(call: &Call, body: Body) -> Result<Request<Body>, Status> {
     let mut request = Request::new(body);
     *request.method_mut() = http::Method::POST;
     *request.version_mut() = http::Version::HTTP_2;
@@ -191,7 +191,7 @@ fn request(call: Call, body: Body) -> Result<Request<Body>, Status> {
     headers.reserve(8);
     headers.insert(header::TE, HeaderValue::from_static("trailers"));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    for (name, value) in call.metadata.into_entries() {
+    for (name, value) in call.metadata.entries() {
         let refused = || {
             Status::new(
                 Code::InvalidArgument,
@@ -199,9 +199,9 @@ fn request(call: Call, body: Body) -> Result<Request<Body>, Status> {
             )
             .not_sent()
         };
-        let mut value = HeaderValue::from_maybe_shared(value).map_err(|_| refused())?;
+        let mut value = HeaderValue::from_maybe_shared(value.clone()).map_err(|_| refused())?;
         value.set_sensitive(name == "authorization");
-        headers.append(HeaderName::try_from(&*name).map_err(|_| refused())?, value);
+        headers.append(HeaderName::try_from(&**name).map_err(|_| refused())?, value);
     }
     if let Some(timeout) = call.timeout {
         let value = super::timeout_header(timeout);

@@ -51,8 +51,8 @@ impl Metadata {
 
     /// All entries, with their values as they are kept.
     #[cfg(any(not(browser), feature = "grpc-service"))]
-    pub(super) fn into_entries(self) -> Vec<(Cow<'static, str>, Bytes)> {
-        self.entries
+    pub(super) fn entries(&self) -> &[(Cow<'static, str>, Bytes)] {
+        &self.entries
     }
 }
 
