@@ -36,7 +36,7 @@ pub(crate) async fn serve(
 ) -> Result<Response, Infallible> {
     match proxy.target(&request).await {
         Target::Cluster => router.oneshot(request).await,
-        Target::Nobody(refusal) => Ok(refusal.page(request.headers())),
+        Target::Nobody(refusal) => Ok(refusal.answer(request.headers())),
         Target::Box(route) => {
             let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|from| from.0.ip());
             Ok(proxy.forward(route, request, from.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))).await)

@@ -16,7 +16,7 @@ use hyper::body::Incoming;
 
 use self::forward::forward;
 use self::host::Host;
-use self::page::page;
+use self::page::{is_browser, page};
 use crate::boxes::{AUTO, Boxes, Error, preferred};
 use crate::machine::{self, Machine};
 use crate::store::RouteRecord;
@@ -47,8 +47,8 @@ impl Refusal {
         Self { status, message: message.into() }
     }
 
-    pub(crate) fn page(&self, asked: &HeaderMap) -> Response {
-        page(self.status, &self.message, asked)
+    pub(crate) fn answer(&self, asked: &HeaderMap) -> Response {
+        page(self.status, &self.message, is_browser(asked))
     }
 }
 
@@ -94,8 +94,9 @@ impl Proxy {
         request: Request<Incoming>,
         from: IpAddr,
     ) -> Response {
-        let asked = request.headers().clone();
-        self.try_forward(route, request, from).await.unwrap_or_else(|refusal| refusal.page(&asked))
+        let browser = is_browser(request.headers());
+        let refused = |refusal: Refusal| page(refusal.status, &refusal.message, browser);
+        self.try_forward(route, request, from).await.unwrap_or_else(refused)
     }
 
     async fn try_forward(

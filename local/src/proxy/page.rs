@@ -4,10 +4,9 @@ use axum::response::{Html, IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode, header};
 
 /// An answer in the words of the proxy itself: a page for a browser, a line of text for anything else.
-pub(super) fn page(status: StatusCode, message: &str, asked: &HeaderMap) -> Response {
-    let accepts = asked.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+pub(super) fn page(status: StatusCode, message: &str, browser: bool) -> Response {
     let no_store = [(header::CACHE_CONTROL, "no-store")];
-    if !accepts.contains("text/html") {
+    if !browser {
         return (status, no_store, format!("{message}\n")).into_response();
     }
     let (title, message) = (status.to_string(), escaped(message));
@@ -18,6 +17,12 @@ pub(super) fn page(status: StatusCode, message: &str, asked: &HeaderMap) -> Resp
          <h1>{title}</h1><p>{message}</p><p>boxd-local</p></html>\n"
     );
     (status, no_store, Html(html)).into_response()
+}
+
+/// Whether the request comes from a browser that shows the answer to a person.
+pub(super) fn is_browser(asked: &HeaderMap) -> bool {
+    let accepts = asked.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    accepts.is_some_and(|accepts| accepts.contains("text/html"))
 }
 
 /// Names in a message come from whoever made the link.
