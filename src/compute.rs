@@ -302,7 +302,8 @@ impl<T> ComputeBuilder<T> {
     }
 
     /// How often a read is sent again when the cluster is unavailable, and the first pause (doubling, with jitter).
-    /// Default: 2 times, from 500 ms. What changes something is never sent twice.
+    /// Default: 2 times, from 500 ms. What changes something is never carried out twice: it is sent again only when no
+    /// connection could be made, and, whatever is set here, when the connection went away before the call was taken up.
     #[must_use]
     pub fn retries(mut self, attempts: u32, backoff: Duration) -> Self {
         self.retry = Retry { attempts, backoff };

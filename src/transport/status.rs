@@ -189,7 +189,7 @@ impl Status {
         &self.inner.metadata
     }
 
-    /// Whether the request certainly never reached the server.
+    /// Whether the request certainly never reached the server, or was turned away by it untouched.
     pub fn is_not_sent(&self) -> bool {
         self.inner.not_sent
     }

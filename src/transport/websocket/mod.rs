@@ -1,8 +1,7 @@
-//! grpc-websockets: gRPC over a WebSocket a call, both ways at once, where HTTP/2 is out of reach: in a browser, and
-//! behind proxies that break it.
+//! grpc-websockets: gRPC over a WebSocket a call, both ways at once, behind proxies that break HTTP/2.
 //!
 //! The protocol is that of improbable-eng's gRPC-web, which other servers and clients speak too. It is written once,
-//! over [`Connect`]: what opens a WebSocket. In a browser that is the host's own; elsewhere one over HTTP/1.1.
+//! over [`Connect`]: what opens a WebSocket, over HTTP/1.1 unless it is another's.
 
 mod frame;
 
@@ -82,8 +81,8 @@ impl fmt::Debug for Socket {
 
 /// gRPC over WebSockets: in full duplex where HTTP/2 cannot be had.
 ///
-/// In a browser, calls that need both directions at once go over it by themselves. Natively it is there with the
-/// feature `websocket`, for networks that let no HTTP/2 through:
+/// With the feature `websocket`, for networks that let no HTTP/2 through, to a server that speaks grpc-websockets
+/// (`boxd-local` does not yet):
 ///
 /// ```
 /// # fn main() -> boxd::Result<()> {
@@ -140,8 +139,7 @@ impl<C: Connect> WebSocketTransport<C> {
     /// Within what time a connection that has gone without a word, as when a network changes, ends its calls with an
     /// error. Default: 45 s; `None` leaves it to the operating system, which may take a quarter of an hour.
     ///
-    /// Natively the server is pinged, in a browser it is asked for a heartbeat: there, a server that knows no
-    /// heartbeat is not watched.
+    /// The server is pinged.
     #[must_use]
     pub fn keepalive(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.keepalive = limit.into();
