@@ -221,7 +221,9 @@ async fn a_child_that_outlives_its_parent_neither_holds_up_nor_dies() {
 #[tokio::test]
 async fn kill_drop_and_timeout_end_the_whole_process_group() {
     let (_cluster, _, b) = ready_box().await;
-    for (way, seconds) in [("kill", 1001), ("drop", 1002), ("timeout", 1003), ("abandon", 1004)] {
+    for (way, seconds) in
+        [("kill", 1001), ("drop", 1002), ("timeout", 1003), ("abandon", 1004), ("drop but its input", 1005)]
+    {
         let line = format!("sleep {seconds} & sleep {seconds}; wait");
         let gone = format!("! pgrep -f '^sleep {seconds}$'");
         match way {
@@ -239,7 +241,12 @@ async fn kill_drop_and_timeout_end_the_whole_process_group() {
             _ => {
                 let mut process = b.exec_shell(&line).stream().await.unwrap();
                 until(&b, &format!("[ $(pgrep -fc '^sleep {seconds}$') = 2 ]")).await;
-                if way == "kill" {
+                if way == "drop but its input" {
+                    let stdin = process.take_stdin();
+                    drop(process);
+                    until(&b, &gone).await;
+                    drop(stdin);
+                } else if way == "kill" {
                     process.kill();
                     let error = process.wait().await.unwrap_err();
                     assert_eq!(error.grpc_code().map(boxd::transport::Code::number), Some(1), "{error}");

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -134,6 +135,7 @@ pub(super) struct Window {
 #[derive(Default)]
 struct PendingSize {
     size: Mutex<Option<(u16, u16)>>,
+    closed: AtomicBool,
     waker: AtomicWaker,
 }
 
@@ -143,13 +145,24 @@ impl Window {
         self.shared.waker.wake();
     }
 
-    fn take(&self, cx: &Context<'_>) -> Option<(u16, u16)> {
+    /// Ends the messages: the call is over. As long as they may go on, a connection keeps it open at the server.
+    pub(super) fn close(&self) {
+        self.shared.closed.store(true, Ordering::Release);
+        self.shared.waker.wake();
+    }
+
+    fn poll_closed(&self, cx: &Context<'_>) -> bool {
         self.shared.waker.register(cx.waker());
+        self.shared.closed.load(Ordering::Acquire)
+    }
+
+    fn take(&self) -> Option<(u16, u16)> {
         self.shared.size.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-/// The messages of an open call. They end, and with them the command's input, when its [`ExecStdin`] is closed.
+/// The messages of an open call. They end, and with them the command's input, when its [`ExecStdin`] or the call is
+/// closed.
 pub(super) struct Messages {
     first: Option<EncodedMessage>,
     window: Window,
@@ -160,6 +173,9 @@ impl Stream for Messages {
     type Item = EncodedMessage;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.window.poll_closed(cx) {
+            (self.first, self.input) = (None, None);
+        }
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(first));
         }
@@ -173,7 +189,7 @@ impl Stream for Messages {
             }
             Poll::Pending => {}
         }
-        let Some((cols, rows)) = self.window.take(cx) else { return Poll::Pending };
+        let Some((cols, rows)) = self.window.take() else { return Poll::Pending };
         Poll::Ready(Some(EncodedMessage::encode(&ExecChunk {
             window_change: true,
             cols: cols.into(),

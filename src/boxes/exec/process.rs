@@ -54,9 +54,11 @@ pub struct ExecProcess {
 
 impl ExecProcess {
     pub(super) fn new(answers: Answers<ExecChunk>, input: Option<Input>, doing: String) -> Self {
+        let (sender, window) = input.map(|Input { sender, window }| (sender, window)).unzip();
         let shared = Arc::new(Shared {
             pump: Mutex::new(Pump {
                 answers: Some(answers),
+                window: window.clone(),
                 pipes: [Pipe::default(), Pipe::default()],
                 exit_code: None,
                 end: None,
@@ -64,8 +66,7 @@ impl ExecProcess {
             }),
             wakers: Arc::default(),
         });
-        let (stdin, window) =
-            input.map(|Input { sender, window }| (ExecStdin::new(sender, shared.clone()), window)).unzip();
+        let stdin = sender.map(|sender| ExecStdin::new(sender, shared.clone()));
         let output = |which| Some(ExecOutput { which, rest: Bytes::new(), shared: shared.clone() });
         Self { stdin, stdout: output(Which::Stdout), stderr: output(Which::Stderr), window, shared }
     }
@@ -263,6 +264,8 @@ pub(super) struct Shared {
 
 struct Pump {
     answers: Option<Answers<ExecChunk>>,
+    /// There while the call is.
+    window: Option<Window>,
     pipes: [Pipe; 2],
     exit_code: Option<i32>,
     end: Option<Result<i32>>,
@@ -335,6 +338,9 @@ impl Pump {
 
     fn finish(&mut self, end: Result<i32>) {
         self.answers = None;
+        if let Some(window) = self.window.take() {
+            window.close();
+        }
         self.end.get_or_insert(end);
     }
 }
