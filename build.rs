@@ -138,7 +138,9 @@ impl ServiceGenerator for MethodDescriptors {
         for method in &service.methods {
             let _ = writeln!(out, "    {}.path(),", constant(&method.proto_name));
         }
-        out.push_str("];\n}\n");
+        out.push_str("];\n");
+        descriptions(&service, out);
+        out.push_str("}\n");
     }
 }
 
@@ -166,6 +168,22 @@ fn descriptor(service: &Service, method: &Method, out: &mut String) {
         service = service.proto_name,
         rpc = method.proto_name,
     );
+}
+
+/// Writes a function that shows a request to people.
+fn descriptions(service: &Service, out: &mut String) {
+    out.push_str("/// A request to the RPC of this path as text; `None` where it cannot be read.\n");
+    out.push_str("#[cfg(feature = \"mock\")]\n");
+    out.push_str("pub(crate) fn describe(path: &str, request: &[u8]) -> Option<String> {\n");
+    out.push_str("    match path {\n");
+    for method in &service.methods {
+        let _ = writeln!(
+            out,
+            "        \"/{}.{}/{}\" => crate::mock::text::<super::{}>(request),",
+            service.package, service.proto_name, method.proto_name, method.input_type,
+        );
+    }
+    out.push_str("        _ => None,\n    }\n}\n");
 }
 
 /// `CreateVmFromTemplate` -> `CREATE_VM_FROM_TEMPLATE`.

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod api_keys;
+#[cfg(all(feature = "blocking", not(browser)))]
+pub mod blocking;
 mod boxes;
 mod client;
 mod compute;
@@ -9,6 +11,8 @@ mod credentials;
 mod disks;
 mod domains;
 mod error;
+#[cfg(feature = "mock")]
+pub mod mock;
 mod networks;
 mod rt;
 mod stream;

@@ -130,3 +130,15 @@ fn errors() {
         ],
     );
 }
+
+#[cfg(feature = "blocking")]
+#[test]
+fn blocking() {
+    shows("blocking", &["streamed  line 3", "shell  hello from sh", "shell  exit code 7", "read  kept"]);
+}
+
+#[cfg(feature = "mock")]
+#[test]
+fn mock() {
+    shows("mock", &["call  CreateVm(CreateVmRequest { name: \"ci-main\"", "call  DestroyVm("]);
+}
