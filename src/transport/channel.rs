@@ -1,6 +1,7 @@
 //! The native connection: HTTP/2 with or without TLS, opened at the first call and again after a loss.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::sync::OnceLock;
 
 use futures_core::future::BoxFuture;
@@ -23,7 +24,6 @@ const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
 /// gRPC over HTTP/2, as [`Compute`](crate::Compute) makes it from an address.
 ///
 /// One connection serves all calls. It is opened at the first call, and again when it was lost.
-#[derive(Debug)]
 pub struct NativeTransport {
     endpoint: Endpoint,
     message_limit: usize,
@@ -65,6 +65,14 @@ impl NativeTransport {
             let grpc = GrpcTransport::new(self.endpoint.connect_lazy());
             grpc.message_limit(self.message_limit).retry(self.retry)
         })
+    }
+}
+
+impl fmt::Debug for NativeTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NativeTransport")
+            .field("address", &format_args!("{}", self.endpoint.uri()))
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,8 +1,4 @@
-//! Every method of the surface without await makes the call of its name, with its arguments. `blocking_surface` sees that
-//! none is missing, `blocking` that they work.
-
-// What a test expects, it may insist on.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+//! Every method makes the call of its name, with its arguments. `blocking_surface` sees that none is missing.
 
 use std::time::Duration;
 
