@@ -1,8 +1,10 @@
-//! The one walk, natively: over gRPC, and over gRPC-web through an HTTP/1.1 client. `tests/browser` takes it in a
-//! browser.
+//! The walks, natively: over gRPC, over gRPC-web through an HTTP/1.1 client, and over WebSockets. `tests/browser` takes
+//! them in a browser.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod common;
+#[path = "common/duplex.rs"]
+mod duplex;
 #[path = "common/walk.rs"]
 mod walk;
 
@@ -14,6 +16,7 @@ use boxd::transport::{GrpcWebTransport, Transport};
 async fn over_grpc() {
     let (_cluster, compute) = common::cluster().await;
     walk::walk(&compute, "walk").await;
+    duplex::duplex(&compute, "walk").await;
 }
 
 #[tokio::test]
@@ -28,6 +31,22 @@ async fn over_grpc_web() {
         .unwrap();
     walk::walk(&web, "walk").await;
     // What one transport left behind, another sees.
+    assert!(compute.boxes().list().await.unwrap().is_empty());
+}
+
+#[cfg(feature = "websocket")]
+#[tokio::test]
+async fn over_websockets() {
+    let (cluster, compute) = common::cluster().await;
+    let transport = boxd::transport::WebSocketTransport::new(cluster.api_url()).unwrap();
+    let sockets = boxd::Compute::builder()
+        .api_key(cluster.api_key())
+        .exchange_url(cluster.exchange_url())
+        .transport(transport)
+        .build()
+        .unwrap();
+    walk::walk(&sockets, "walk").await;
+    duplex::duplex(&sockets, "walk").await;
     assert!(compute.boxes().list().await.unwrap().is_empty());
 }
 

@@ -35,7 +35,7 @@ impl Canned {
 
 impl Connect for Canned {
     fn connect(&self, open: Open) -> BoxFuture<'static, Result<Socket, Status>> {
-        assert!(open.url.starts_with("ws://api.test:1/"), "{}", open.url);
+        assert!(open.url().starts_with("ws://api.test:1/"), "{}", open.url());
         let sent = self.sent.clone();
         let sender = sink::drain().sink_map_err(|never| match never {}).with(move |message: Bytes| {
             sent.lock().unwrap().push(message);

@@ -79,7 +79,7 @@ impl Access {
             ));
         }
         match request.headers().get(header::ORIGIN) {
-            Some(origin) if !self.allows_origin(origin) => Err(format!(
+            Some(origin) if !self.allows_origin(origin) && !is_of(origin, host) => Err(format!(
                 "pages from {} may not call this server; start it with --allow-origin to let them",
                 origin.to_str().unwrap_or("that origin")
             )),
@@ -113,6 +113,13 @@ impl Access {
             .allow_private_network(true)
             .max_age(MaxAge::exact(PREFLIGHT_KEPT))
     }
+}
+
+/// Whether the origin is that of the server that was asked: no page is served there, and clients that are none send it to
+/// servers which want one.
+fn is_of(origin: &HeaderValue, host: &str) -> bool {
+    let authority = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    authority.is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host))
 }
 
 impl Origin {

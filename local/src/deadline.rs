@@ -54,9 +54,13 @@ where
     }
 }
 
-/// As gRPC writes it: at most eight digits and a unit. Anything else is no limit.
 fn limit(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+    time(headers, "grpc-timeout")
+}
+
+/// A time as gRPC writes it: at most eight digits and a unit. Anything else is none.
+pub(crate) fn time(headers: &HeaderMap, name: &str) -> Option<Duration> {
+    let text = headers.get(name)?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;

@@ -42,6 +42,7 @@ mod secret;
 mod server;
 mod store;
 mod web;
+pub mod websocket;
 mod wire;
 
 pub use cluster::{Builder, Cluster};

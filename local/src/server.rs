@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use axum::Router;
-use http::Request;
-use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpListener;
@@ -23,6 +21,7 @@ use crate::exchange::ExchangeLayer;
 use crate::faults::{FaultLayer, Faults};
 use crate::proxy::Proxy;
 use crate::web;
+use crate::websocket::GrpcWebSocketLayer;
 
 /// What a sender may have under way before the box takes it: enough to keep a loopback busy, little enough for many.
 const STREAM_WINDOW: u32 = 2 << 20;
@@ -33,7 +32,7 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 /// The head of a request to a box: more than browsers send, and what is more is refused with 431.
 const HEAD_BYTES: usize = 64 << 10;
 
-/// Serves gRPC, and gRPC-web over HTTP/1.1 and HTTP/2, until `stop`, then until its calls have ended.
+/// Serves gRPC, gRPC-web over HTTP/1.1 and HTTP/2, and grpc-websockets, until `stop`, then until its calls have ended.
 pub(crate) async fn serve_api(
     listener: TcpListener,
     api: Api,
@@ -43,10 +42,12 @@ pub(crate) async fn serve_api(
     stop: CancellationToken,
 ) {
     let control = faults.connections().clone();
+    let sockets = GrpcWebSocketLayer::new();
     let service = ServiceBuilder::new()
         .layer(access.clone())
         .layer(access.cors())
-        .layer(MapRequestLayer::new(|request: Request<Incoming>| without_parameters(request.map(Body::new))))
+        .layer(sockets.clone())
+        .layer(MapRequestLayer::new(without_parameters::<Body>))
         .layer(ExchangeLayer(web))
         .layer(GrpcWebLayer::new())
         .layer(Deadline)
@@ -61,7 +62,10 @@ pub(crate) async fn serve_api(
         .max_frame_size(FRAME)
         .keep_alive_interval(KEEPALIVE)
         .keep_alive_timeout(KEEPALIVE / 2);
-    serve(listener, http, service, control, stop).await;
+    tokio::join!(serve(listener, http, service, control, stop.clone()), async {
+        stop.cancelled().await;
+        sockets.close().await;
+    });
 }
 
 /// Serves HTTP, the cluster's own and that of boxes, until `stop`, then until its requests have ended.

@@ -4,9 +4,12 @@
 //! over [`Connect`]: what opens a WebSocket, over HTTP/1.1 unless it is another's.
 
 mod frame;
+#[cfg(any(browser, test))]
+mod heartbeat;
 
 #[cfg(not(browser))]
-mod native;
+#[path = "native.rs"]
+mod sockets;
 
 use std::fmt;
 use std::pin::Pin;
@@ -22,17 +25,19 @@ use futures_core::stream::BoxStream;
 use futures_util::{FutureExt, Sink, SinkExt, StreamExt, TryStreamExt, stream};
 
 pub use self::frame::PROTOCOL;
-#[cfg(not(browser))]
-pub use self::native::Sockets;
+pub use self::sockets::Sockets;
 use super::answers;
 use super::grpc_web::{WebAnswers, head, trailers};
 use super::{
     Call, Capabilities, Code, DEFAULT_MESSAGE_LIMIT, Decoder, EncodedMessage, Frame, MessageStream, Reply,
-    Status, Transport,
+    Status, Transport, timeout_header,
 };
 use crate::config::Endpoint;
-use crate::error::Result;
+use crate::error::{Result, span};
 use crate::rt;
+
+/// In which a client asks the server for an empty message in every such interval.
+const HEARTBEAT: &str = "grpc-websockets-heartbeat";
 
 /// How long a WebSocket may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -56,18 +61,27 @@ pub trait Connect: Send + Sync + 'static {
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct Open {
-    /// Where to, `wss://host:port/package.Service/Method`. Holds no credentials.
-    pub url: String,
+    /// The server, `wss://host:port` or `ws://host:port`.
+    pub origin: Arc<str>,
+    /// The RPC's path, `/package.Service/Method`.
+    pub path: &'static str,
     /// Within what time a connection that has gone silently must end with an error, if at all.
     pub keepalive: Option<Duration>,
     /// No sane WebSocket message that comes is much larger than this many bytes.
     pub message_limit: usize,
 }
 
+impl Open {
+    /// The WebSocket's URL. Holds no credentials.
+    pub fn url(&self) -> String {
+        format!("{}{}", self.origin, self.path)
+    }
+}
+
 /// An open WebSocket that carries binary messages.
 pub struct Socket {
-    /// Takes messages, and is not ready as long as more than a bound of them waits to be sent. What it has taken is sent
-    /// without being polled. Fails only where `receiver` ends too, which says why.
+    /// Takes messages, and is not flushed as long as more than a bound of them waits to be sent. Fails only where
+    /// `receiver` ends too, which says why.
     pub sender: Pin<Box<dyn Sink<Bytes, Error = Status> + Send>>,
     /// Gives messages; `None` after the other side has closed without a complaint. Dropped, it closes the WebSocket.
     pub receiver: BoxStream<'static, Result<Bytes, Status>>,
@@ -112,8 +126,11 @@ impl WebSocketTransport {
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for an address that cannot be right, or one that needs
     /// TLS when the crate was built without. Does no I/O.
     pub fn new(url: impl AsRef<str>) -> Result<Self> {
-        let endpoint = Endpoint::parse(url.as_ref())?;
-        Ok(Self::through(Sockets::new(endpoint.tls)?, &endpoint))
+        Self::to(&Endpoint::parse(url.as_ref())?)
+    }
+
+    pub(super) fn to(endpoint: &Endpoint) -> Result<Self> {
+        Ok(Self::through(Sockets::new(endpoint.tls)?, endpoint))
     }
 }
 
@@ -160,9 +177,16 @@ impl<C: Connect> WebSocketTransport<C> {
     ) -> BoxFuture<'static, Result<WebAnswers, Status>> {
         let Self { connect, origin, keepalive, message_limit } = self.clone();
         Box::pin(async move {
-            let url = format!("{origin}{}", call.path);
-            let first = frame::head(&head::request(call))?;
-            let connecting = connect.connect(Open { url, keepalive, message_limit });
+            let path = call.path;
+            let mut metadata = head::request(call);
+            // Its pings are not to be seen there.
+            if cfg!(browser)
+                && let Some(limit) = keepalive
+            {
+                metadata.insert(HEARTBEAT, timeout_header(limit / 3));
+            }
+            let first = frame::head(&metadata)?;
+            let connecting = connect.connect(Open { origin: origin.clone(), path, keepalive, message_limit });
             let socket = rt::timeout(CONNECT_TIMEOUT, connecting).await.unwrap_or_else(|| {
                 let text = format!("no answer from {origin} within {} s", CONNECT_TIMEOUT.as_secs());
                 Err(Status::unavailable(text).not_sent())
@@ -277,15 +301,15 @@ async fn send(
     mut messages: BoxStream<'static, EncodedMessage>,
     limit: usize,
 ) -> Result<(), Status> {
-    let mut open = sender.feed(first).await.is_ok();
+    let mut open = sender.send(first).await.is_ok();
     while open && let Some(message) = messages.next().await {
         message.check(limit)?;
         for piece in frame::pieces(&message) {
-            open = open && sender.feed(piece).await.is_ok();
+            open = open && sender.send(piece).await.is_ok();
         }
     }
     if open {
-        let _ = sender.feed(frame::FINISH).await;
+        let _ = sender.send(frame::FINISH).await;
     }
     Ok(())
 }
@@ -304,4 +328,12 @@ fn closed(code: u16, reason: &str) -> Option<Status> {
             "the connection was closed ({code}{reason}) before the server said how the call went"
         ))),
     }
+}
+
+/// The other side has not been heard of for too long.
+fn gone(limit: Duration) -> Status {
+    Status::unavailable(format!(
+        "nothing came from the server within {}, not even a sign of life: the connection is taken as lost",
+        span(limit)
+    ))
 }

@@ -3,6 +3,7 @@
 //! As with HTTP/2, a task of its own holds each connection, so that pings are answered though nobody reads just now.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -15,14 +16,14 @@ use futures_util::{FutureExt, SinkExt, StreamExt, stream};
 use http::{HeaderValue, Uri, header};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error as WsError, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, WebSocketConfig};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use tonic::codegen::Service;
 
-use super::{Connect, Open, PROTOCOL, Socket, closed};
+use super::{Connect, Open, PROTOCOL, Socket, closed, gone};
 use crate::error::{Error, Result};
 use crate::rt;
 use crate::transport::grpc::{metadata, status_of};
@@ -30,8 +31,10 @@ use crate::transport::{Code, Status};
 
 /// What is read off the network at once, and gathered before it is written.
 const BUFFER: usize = 64 * 1024;
-/// How many messages may wait to be sent, and how many to be read.
-const QUEUE: usize = 4;
+/// How many messages may wait to be sent.
+const UNSENT: usize = 4;
+/// How many bytes may wait to be read: more than the server takes for a sign that nobody reads.
+const UNREAD: usize = 256 * 1024;
 /// A WebSocket message may hold a gRPC message and what is around it.
 const AROUND: usize = 64 * 1024;
 
@@ -51,7 +54,7 @@ impl Connect for Sockets {
     fn connect(&self, open: Open) -> BoxFuture<'static, Result<Socket, Status>> {
         let mut connector = self.connector.clone();
         Box::pin(async move {
-            let (address, request) = handshake(&open.url)?;
+            let (address, request) = handshake(&open.url())?;
             std::future::poll_fn(|cx| connector.poll_ready(cx)).await.map_err(|e| status_of(e).not_sent())?;
             let connection = connector.call(address).await.map_err(|error| {
                 // Whatever failed, TCP or TLS: there is no connection.
@@ -66,7 +69,7 @@ impl Connect for Sockets {
             let connection = TokioIo::new(connection);
             let (socket, _) = client_async_with_config(request, connection, Some(config))
                 .await
-                .map_err(|error| refused(error, &open.url).not_sent())?;
+                .map_err(|error| refused(error, &open.origin).not_sent())?;
             Ok(drive(socket, open.keepalive))
         })
     }
@@ -93,8 +96,7 @@ fn handshake(url: &str) -> Result<(Uri, http::Request<()>), Status> {
 }
 
 /// What a server that opens no WebSocket means.
-fn refused(error: WsError, url: &str) -> Status {
-    let origin = url.match_indices('/').nth(2).map_or(url, |(end, _)| &url[..end]);
+fn refused(error: WsError, origin: &str) -> Status {
     match error {
         WsError::Http(response) => {
             let headers = metadata(response.headers());
@@ -119,20 +121,24 @@ fn drive<S>(socket: WebSocketStream<S>, keepalive: Option<Duration>) -> Socket
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (sender, outgoing) = futures_mpsc::channel(QUEUE);
-    let (incoming, mut receiver) = mpsc::channel(QUEUE);
+    let (sender, outgoing) = futures_mpsc::channel(UNSENT);
+    let (incoming, mut receiver) = mpsc::unbounded_channel();
     tokio::spawn(carry(socket, outgoing, incoming, keepalive));
     Socket {
         sender: Box::pin(sender.sink_map_err(|_| Status::unavailable("the connection was closed"))),
-        receiver: stream::poll_fn(move |cx| receiver.poll_recv(cx)).boxed(),
+        // What was read makes room.
+        receiver: stream::poll_fn(move |cx| receiver.poll_recv(cx)).map(|(message, _room)| message).boxed(),
     }
 }
+
+/// What has come, and the room that it takes until it is read.
+type Incoming = (Result<Bytes, Status>, Option<OwnedSemaphorePermit>);
 
 /// Carries messages both ways until the other side has closed or failed, or nobody receives any more.
 async fn carry<S>(
     socket: WebSocketStream<S>,
     outgoing: impl Stream<Item = Bytes> + Send,
-    incoming: mpsc::Sender<Result<Bytes, Status>>,
+    incoming: mpsc::UnboundedSender<Incoming>,
     keepalive: Option<Duration>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send,
@@ -150,7 +156,7 @@ async fn carry<S>(
     ];
     let (end, ..) = select_all(ends).await;
     if let Some(status) = end {
-        let _ = incoming.send(Err(status)).await;
+        let _ = incoming.send((Err(status), None));
     }
     // Best effort: a server that does not hear it sees the connection end.
     let _ = rt::timeout(Duration::from_secs(1), sink.close()).await;
@@ -161,17 +167,18 @@ async fn carry<S>(
 struct Life {
     /// Something has come since the last look.
     heard: AtomicBool,
-    /// Nothing is read just now, so that nothing can be heard.
+    /// Nothing is read just now, for the reader is slow: so nothing can be heard.
     unread: AtomicBool,
 }
 
 /// Hands on what comes, and how it ends.
 async fn receive(
     stream: impl Stream<Item = Result<Message, WsError>>,
-    incoming: &mpsc::Sender<Result<Bytes, Status>>,
+    incoming: &mpsc::UnboundedSender<Incoming>,
     life: &Life,
 ) {
     let mut stream = pin!(stream);
+    let room = Arc::new(Semaphore::new(UNREAD));
     loop {
         let message = stream.next().await;
         life.heard.store(true, Ordering::Relaxed);
@@ -193,10 +200,11 @@ async fn receive(
             None => Err(Status::unavailable("the connection was lost")),
         };
         let last = item.is_err();
+        let taken = item.as_ref().map_or(0, Bytes::len).clamp(1, UNREAD);
         life.unread.store(true, Ordering::Relaxed);
-        let sent = incoming.send(item).await;
+        let place = room.clone().acquire_many_owned(u32::try_from(taken).unwrap_or(u32::MAX)).await.ok();
         life.unread.store(false, Ordering::Relaxed);
-        if last || sent.is_err() {
+        if incoming.send((item, place)).is_err() || last {
             return;
         }
     }
@@ -213,10 +221,7 @@ async fn watch(limit: Option<Duration>, mut ping: futures_mpsc::Sender<Message>,
         // One that still waits to be sent is as good as another.
         let _ = ping.try_send(Message::Ping(Bytes::new()));
     }
-    Status::unavailable(format!(
-        "nothing came from the server within {}, not even the answer to a ping: the connection is taken as lost",
-        crate::error::span(limit)
-    ))
+    gone(limit)
 }
 
 fn status(error: WsError) -> Status {
