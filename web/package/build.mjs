@@ -127,7 +127,23 @@ function types() {
 }
 
 /** The modules whose types can be seen from `api.ts`. */
-const REACHABLE = ["api", "box", "compute", "errors", "load", "process", "result", "stream", "types"];
+const REACHABLE = [
+  "api",
+  "api-keys",
+  "box",
+  "compute",
+  "disks",
+  "domains",
+  "errors",
+  "load",
+  "networks",
+  "process",
+  "result",
+  "stream",
+  "templates",
+  "tokens",
+  "types",
+];
 
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist);

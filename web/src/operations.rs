@@ -3,6 +3,9 @@
 //! An operation is a row of [`OPERATIONS`], and costs a page some 150 bytes. What does more than to ask and to tell has a
 //! function of its own in `compute.rs`.
 
+mod boxes;
+mod resources;
+
 use std::future::poll_fn;
 
 use boxd::transport::{EncodedMessage, Rpc};
@@ -19,7 +22,7 @@ use crate::task::{Outcome, Work};
 struct Operation {
     /// The name that the TypeScript side calls it by.
     name: &'static str,
-    /// For errors: `start box`. The `name` and `id` that the caller gave are added.
+    /// For errors: `start box`. The `name` and `id` that the caller gave are added; what else stands as `{path}` in it.
     doing: &'static str,
     rpc: Rpc,
     /// What of the caller's options goes into the request.
@@ -147,7 +150,8 @@ pub(crate) const FORKED: &[Part] = &[
 
 /// Does what the operation of this name does, to a record in JSON.
 pub(crate) fn start(compute: &boxd::Compute, name: &str, options: &Options) -> Work {
-    match OPERATIONS.iter().find(|operation| operation.name == name) {
+    let mut rows = OPERATIONS.iter().chain(boxes::ROWS).chain(resources::ROWS);
+    match rows.find(|operation| operation.name == name) {
         Some(operation) => {
             let doing = doing(operation.doing, options);
             call(compute, operation.rpc, encode(options, operation.request), doing, operation.answer)
@@ -181,7 +185,13 @@ pub(crate) fn told(message: &[u8], parts: &'static [Part]) -> Outcome {
 
 /// `start box "web" (vm-1f2e3d)`.
 pub(crate) fn doing(what: &str, options: &Options) -> String {
-    let mut doing = what.to_owned();
+    let mut doing = String::new();
+    for (at, part) in what.split(['{', '}']).enumerate() {
+        match options.text(part).filter(|_| at % 2 == 1) {
+            Some(text) => push_quoted(&mut doing, &text),
+            None => doing.push_str(part),
+        }
+    }
     if let Some(name) = options.text("name") {
         doing.push(' ');
         push_quoted(&mut doing, &name);

@@ -6,11 +6,11 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use boxd::{BoxConfig, BoxHandle, Exec, Network, ProxyEntry, VolumeMount};
+use boxd::{BoxConfig, BoxHandle, Exec, Network, ProxyEntry, Size, VolumeMount};
 use js_sys::{Array, Function, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 
-use crate::failure::{failure, invalid};
+use crate::failure::{failure, failure_doing, invalid};
 
 /// An object whose fields are read by name. What is missing has its default, and so has what is of another type; the first
 /// such field is what [`Options::check`] tells.
@@ -32,6 +32,14 @@ impl Options {
     fn wrong(&self, key: &str, kind: &str) {
         // Only the first counts.
         let _ = self.wrong.set(invalid(key, kind));
+    }
+
+    /// What `value` holds, if it can be right.
+    fn right<T: Default>(&self, value: Result<T, JsValue>) -> T {
+        value.unwrap_or_else(|wrong| {
+            let _ = self.wrong.set(wrong);
+            T::default()
+        })
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<JsValue> {
@@ -70,9 +78,14 @@ impl Options {
         number as u32
     }
 
-    /// A whole number from 0; fractions are cut off.
+    /// A whole number from 0, or a size in words; fractions are cut off.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     pub(crate) fn whole(&self, key: &str) -> u64 {
+        if let Some(words) = self.get(key).and_then(|value| value.as_string()) {
+            return self.right(
+                words.parse::<Size>().map(Size::as_bytes).map_err(|error| failure_doing(key, &error)),
+            );
+        }
         let number = self.number(key).unwrap_or_default();
         if number < 0.0 {
             self.wrong(key, "a number that can be right");
@@ -203,6 +216,12 @@ impl Options {
         };
         config.volumes = given.objects("volumes").map(mount).collect();
         Some(config)
+    }
+
+    /// The configuration of a box that is made from something else, encoded.
+    pub(crate) fn sized_config(&self) -> Option<Vec<u8>> {
+        let config = self.config()?;
+        Some(self.right(config.encode_without_process("a template").map_err(failure)))
     }
 
     /// A command with all that can be set on it.

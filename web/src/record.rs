@@ -34,6 +34,12 @@ pub(crate) fn encode(options: &Options, fields: &[(&'static str, Field)]) -> box
                     message.bytes(field, text.as_bytes());
                 }
             }
+            // The one message that callers give.
+            FieldKind::Other => {
+                if let Some(config) = options.sized_config() {
+                    message.bytes(field, &config);
+                }
+            }
             FieldKind::Flag => message.number(field, options.flag(key, false).into()),
             _ => message.number(field, options.whole(key)),
         }

@@ -1,7 +1,7 @@
 // The examples, as a reader would run them.
 
 import assert from "node:assert/strict";
-import { copyFile } from "node:fs/promises";
+import { copyFile, cp, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { installApp, run } from "./harness/app.mjs";
@@ -15,23 +15,27 @@ describe("examples", () => {
 
   before(async () => {
     app = await installApp("examples");
-    for (const file of ["node/quickstart.mjs", "browser/index.html"]) {
-      await copyFile(join(ROOT, "examples", file), join(app, file.split("/")[1]));
-    }
+    await cp(join(ROOT, "examples/node"), app, { recursive: true });
+    await copyFile(join(ROOT, "examples/browser/index.html"), join(app, "index.html"));
     cluster = await startCluster();
   });
   after(() => cluster?.stop());
+
+  /** Runs an example as a reader does, and answers what it shows. */
+  const show = async ([program, ...flags], name) => {
+    const { apiUrl, exchangeUrl, apiKey } = cluster.options;
+    const env = { ...process.env, BOXD_API_URL: apiUrl, BOXD_EXCHANGE_URL: exchangeUrl, BOXD_API_KEY: apiKey };
+    return (await run(program, [...flags, `${name}.mjs`], { cwd: app, env })).stdout;
+  };
 
   const runtimes = {
     node: [process.execPath],
     deno: [runtime("@deno/linux-x64-glibc/deno"), "run", "--quiet", "--allow-net", "--allow-env", "--allow-read"],
     bun: [runtime("@oven/bun-linux-x64/bin/bun"), "run"],
   };
-  for (const [name, [program, ...flags]] of Object.entries(runtimes)) {
+  for (const [name, command] of Object.entries(runtimes)) {
     test(`quickstart in ${name}`, async () => {
-      const { apiUrl, exchangeUrl, apiKey } = cluster.options;
-      const env = { ...process.env, BOXD_API_URL: apiUrl, BOXD_EXCHANGE_URL: exchangeUrl, BOXD_API_KEY: apiKey };
-      const { stdout } = await run(program, [...flags, "quickstart.mjs"], { cwd: app, env });
+      const stdout = await show(command, "quickstart");
       const expected = [
         /^whoami +\S+ \(image \S+, zone \S+\)$/m,
         /^exec +hello, exit code 0$/m,
@@ -47,6 +51,41 @@ describe("examples", () => {
       for (const line of expected) assert.match(stdout, line);
     });
   }
+
+  const areas = {
+    commands: [
+      /^exec +bar true$/m,
+      /^stdout +line 1\nstdout +line 2\nstdout +line 3\nended +with exit code 3$/m,
+      /^left +at y$/m,
+      /^timeout +after early$/m,
+      /^not found .*"\/no\/such\/file"/m,
+      /^not found .*"nope"/m,
+      /^refused +env: .*NOT A NAME/m,
+    ],
+    disks: [/^disk +\S+, 1073741824 bytes$/m, /^attached +to \S+ at \/mnt\/data$/m, /^read +carried over$/m, /^written +not: .*Read-only/m],
+    files: [/^read +text content$/m, /^read +4 bytes$/m, /^listed +-rw-r--r-- +4 data\.bin$/m, /^listed +-rw-r--r-- +12 file\.txt$/m],
+    networks: [/^default +\S+ \S+\/\d+ \S+$/m, /^unnamed +\S+ \S+\/\d+ \S+$/m, /^staging +\S+ \S+\/\d+ \S+$/m],
+    proxies: [
+      /^proxy +default: \S+ -> port 3000$/m,
+      /^proxy +api: api\.\S+ -> port 3002$/m,
+      /^domain +\S+\.example\.com -> \S+$/m,
+      /^port +\S+:\d+ -> port 5432$/m,
+    ],
+    templates: [/^template +t-\d+: 2 vCPU, 4294967296 bytes$/m, /^box +from-t-\d+ of image ubuntu:latest$/m],
+    tokens: [/^token +Token \{ expiresAt: \S+ \}$/m, /^account +\S+$/m, /^listed +until \S+Z$/m, /^revoked +\S+/m, /^API key +example bx\w+…$/m],
+  };
+  for (const [name, expected] of Object.entries(areas)) {
+    test(`${name} in node`, async () => {
+      const stdout = await show(runtimes.node, name);
+      for (const line of expected) assert.match(stdout, line);
+      assert.doesNotMatch(stdout, /eyJ/);
+    });
+  }
+
+  test("every example is run", async () => {
+    const there = (await readdir(join(ROOT, "examples/node"))).map((file) => file.replace(".mjs", ""));
+    assert.deepEqual(there.sort(), [...Object.keys(areas), "quickstart"].sort());
+  });
 
   test("a page without a bundler", async () => {
     const pages = await servePages(app);

@@ -1,3 +1,4 @@
+import { checkPath, checkPort, dates, given, wholeSeconds } from "./check.js";
 import type { Client } from "./client.js";
 import { toBody, toBytes } from "./content.js";
 import { ExecProcess } from "./process.js";
@@ -8,20 +9,26 @@ import type {
   BoxStatus,
   CallOptions,
   Content,
+  CreateProxyOptions,
+  DirListing,
   ExecOptions,
+  ExposePortOptions,
+  ExposedPort,
   InteractiveOptions,
   LogOptions,
   Progress,
+  ProxyInfo,
   ReadFileOptions,
   RestartPolicy,
   ResumeResult,
+  SetProxyPortOptions,
   StreamOptions,
   SuspendResult,
   WaitOptions,
   WriteFileOptions,
 } from "./types.js";
 
-type Verb = "start" | "stop" | "reboot" | "suspend" | "resume" | "destroy";
+type Verb = "start" | "stop" | "reboot" | "suspend" | "resume" | "hibernate" | "wake" | "destroy";
 
 /**
  * A box.
@@ -86,6 +93,37 @@ export class Box implements BoxInfo {
   /** Lets a suspended box go on where it was. */
   resume(options?: CallOptions): Promise<ResumeResult> {
     return this.#change("resume", options);
+  }
+
+  /**
+   * Moves the box's memory to disk and frees what it used. Cheaper than suspended; {@link Box.wake} takes longer than a
+   * {@link Box.resume}.
+   */
+  async hibernate(options?: CallOptions): Promise<void> {
+    await this.#change("hibernate", options);
+  }
+
+  /** Lets a hibernated box go on where it was. */
+  async wake(options?: CallOptions): Promise<void> {
+    await this.#change("wake", options);
+  }
+
+  /**
+   * Gives the box another name, under which it is reached at once. Inside, its host name may follow only when it boots, and a
+   * server may reboot it for that. Never sent twice.
+   *
+   * @throws {@link InvalidArgumentError} for a name that is taken or cannot be one.
+   */
+  async rename(newName: string, options?: CallOptions): Promise<void> {
+    given({ newName });
+    this.#update(await this.#client.json("rename", this.#named({ newName }), options));
+  }
+
+  /** Sets after how many seconds without activity the box is suspended; 0 is never. */
+  async setAutoSuspendTimeout(secs: number, options?: CallOptions): Promise<void> {
+    const autoSuspendTimeoutSecs = Math.min(wholeSeconds(secs), 0xffff_ffff);
+    await this.#client.json("setAutoSuspendTimeout", this.#named({ secs: autoSuspendTimeoutSecs }), options);
+    this.#update({ autoSuspendTimeoutSecs });
   }
 
   /**
@@ -230,6 +268,135 @@ export class Box implements BoxInfo {
     return this.#client.stream("logs", this.#named({ follow: options?.follow }), options);
   }
 
+  /**
+   * What is in a folder of the box. A relative path starts at the box user's home. Repeated on a lost connection.
+   *
+   * @throws {@link NotFoundError} for a path that is not there.
+   * @example
+   * ```ts
+   * const { entries } = await box.listDir("/app");
+   * for (const { permissions, sizeBytes, name } of entries) console.log(permissions, sizeBytes, name);
+   * ```
+   */
+  listDir(path: string, options?: CallOptions): Promise<DirListing> {
+    return this.#at("listDir", { path }, options);
+  }
+
+  /**
+   * Makes a folder in the box. Make its parent first: not every server makes that as well. Never sent twice.
+   *
+   * @throws {@link InvalidArgumentError} when a file is there already.
+   */
+  async mkdir(path: string, options?: CallOptions): Promise<void> {
+    await this.#at("mkdir", { path }, options);
+  }
+
+  /**
+   * Moves a file or folder of the box to another path. Never sent twice.
+   *
+   * @throws {@link NotFoundError} for a path that is not there.
+   */
+  async renamePath(from: string, to: string, options?: CallOptions): Promise<void> {
+    await this.#at("renamePath", { from, to }, options);
+  }
+
+  /**
+   * Copies a file of the box, or a folder with all that is in it. Never sent twice.
+   *
+   * @throws {@link NotFoundError} for a path that is not there.
+   */
+  async copyPath(from: string, to: string, options?: CallOptions): Promise<void> {
+    await this.#at("copyPath", { from, to }, options);
+  }
+
+  /**
+   * Deletes a file of the box, or a folder with all that is in it. Never sent twice.
+   *
+   * @throws {@link NotFoundError} for a path that is not there.
+   */
+  async removePath(path: string, options?: CallOptions): Promise<void> {
+    await this.#at("removePath", { path }, options);
+  }
+
+  /** The box's HTTP proxies: the default one, and those that were created. Repeated on a lost connection. */
+  proxies(options?: CallOptions): Promise<ProxyInfo[]> {
+    return this.#client.list("proxies", this.#named(), options);
+  }
+
+  /**
+   * Creates a proxy to a port of the box: `http://<name>.<box>.<zone>`. Never sent twice.
+   *
+   * @throws {@link InvalidArgumentError} for a name that is taken or cannot be a part of a host name.
+   * @example
+   * ```ts
+   * const { domain } = await box.createProxy("api", { port: 3001 });
+   * await box.setProxyPort({ port: 3000 }); // of the default proxy
+   * await box.setProxyPort({ port: 3002, name: "api" });
+   * ```
+   */
+  async createProxy(name: string, options: CreateProxyOptions, call?: CallOptions): Promise<ProxyInfo> {
+    const { port } = options;
+    given({ name });
+    checkPort(port);
+    const made = await this.#client.json<ProxyInfo>("createProxy", this.#named({ proxy: name, port }), call);
+    return { ...made, boxId: this.id, isDefault: false };
+  }
+
+  /**
+   * Points a proxy at another port of the box. Never sent twice.
+   *
+   * @throws {@link NotFoundError} for a name that is not there.
+   */
+  async setProxyPort(options: SetProxyPortOptions, call?: CallOptions): Promise<void> {
+    const { port, name } = options;
+    checkPort(port);
+    const wanted = { proxy: name, port: port === 0 ? "auto" : String(port) };
+    await this.#client.json("setProxyPort", this.#named(wanted), call);
+  }
+
+  /**
+   * Deletes a proxy that was created by name. The default one stays. Never sent twice.
+   *
+   * @throws {@link NotFoundError} for a name that is not there.
+   */
+  async deleteProxy(name: string, options?: CallOptions): Promise<void> {
+    given({ name });
+    await this.#client.json("deleteProxy", this.#named({ proxy: name }), options);
+  }
+
+  /** The ports of the box that are exposed. Repeated on a lost connection. */
+  async ports(options?: CallOptions): Promise<ExposedPort[]> {
+    const all = await this.#client.list<ExposedPort>("ports", this.#named(), options);
+    // Older servers list those of all boxes, and tell names alone.
+    return all.filter(({ boxId, boxName }) => (boxId ? boxId === this.id : boxName === this.name));
+  }
+
+  /**
+   * Forwards a public port to a port of the box. One that is exposed already keeps its public port. Never sent twice.
+   *
+   * @throws {@link InvalidArgumentError} for a protocol that the server does not know.
+   * @example
+   * ```ts
+   * const { dns, publicPort } = await box.exposePort(5432);
+   * ```
+   */
+  async exposePort(port: number, options: ExposePortOptions = {}, call?: CallOptions): Promise<ExposedPort> {
+    checkPort(port, 1);
+    const { protocol = "tcp" } = options;
+    return this.#client.json("exposePort", this.#named({ port, protocol }), call);
+  }
+
+  /**
+   * Ends the forward to a port of the box, and gives what it was. Never sent twice.
+   *
+   * @throws {@link NotFoundError} when the port is not exposed.
+   */
+  async unexposePort(port: number, options?: CallOptions): Promise<ExposedPort> {
+    checkPort(port, 1);
+    const { forward } = await this.#client.json<{ forward: ExposedPort }>("unexposePort", this.#named({ port }), options);
+    return forward;
+  }
+
   async #run(
     command: { argv: readonly string[] } | { shell: string },
     options: ExecOptions | StreamOptions | InteractiveOptions = {},
@@ -248,6 +415,12 @@ export class Box implements BoxInfo {
     const { status, micros = 0 } = await changed;
     this.#update({ status });
     return { durationMs: micros / 1000 };
+  }
+
+  /** What is done to paths. */
+  async #at<T>(what: string, paths: Record<string, string>, options?: CallOptions): Promise<T> {
+    for (const [argument, path] of Object.entries(paths)) checkPath(argument, path);
+    return this.#client.json(what, this.#named(paths), options, dates);
   }
 
   /** What the core is told, with which box is meant. */

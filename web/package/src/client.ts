@@ -1,10 +1,13 @@
 // What all objects of one `Compute` share: the core's own `Compute`, made when the first call needs it.
 import { Compute as Core } from "../pkg/core.js";
+import type { Box } from "./box.js";
 import { withVariables } from "./environment.js";
 import { BoxdError } from "./errors.js";
 import { enter, init, release, settle } from "./load.js";
 import { ByteStream } from "./stream.js";
 import type { CallOptions, ComputeOptions } from "./types.js";
+
+type Reviver = (key: string, value: unknown) => unknown;
 
 /** @internal */
 export class Client {
@@ -35,8 +38,18 @@ export class Client {
   }
 
   /** One call whose answer is a record in JSON. */
-  async json<T>(operation: string, options: object, call?: CallOptions): Promise<T> {
-    return JSON.parse(await this.call<string>(operation, options, call)) as T;
+  async json<T>(operation: string, options: object, call?: CallOptions, revive?: Reviver): Promise<T> {
+    return JSON.parse(await this.call<string>(operation, options, call), revive) as T;
+  }
+
+  /** One call whose answer is a list of records. */
+  async list<T>(operation: string, options: object, call?: CallOptions, revive?: Reviver): Promise<T[]> {
+    return (await this.json<{ all: T[] }>(operation, options, call, revive)).all;
+  }
+
+  /** The box that was named in a call: by itself, its name or its id. */
+  async locate(box: Box | string, call?: CallOptions): Promise<{ id: string; name: string }> {
+    return typeof box === "string" ? this.json("get", { wanted: box }, call) : box;
   }
 
   /** A stream. Nothing is sent before it is read. */

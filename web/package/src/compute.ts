@@ -1,7 +1,13 @@
+import { ApiKeyService } from "./api-keys.js";
 import { Box } from "./box.js";
 import { Client } from "./client.js";
+import { toCore } from "./config.js";
+import { DiskService } from "./disks.js";
+import { DomainService } from "./domains.js";
+import { NetworkService } from "./networks.js";
+import { TemplateService } from "./templates.js";
+import { TokenService } from "./tokens.js";
 import type {
-  BoxConfig,
   BoxInfo,
   CallOptions,
   ClusterConfig,
@@ -25,12 +31,30 @@ import type {
 export class Compute {
   /** Create, list, get and fork boxes. */
   readonly box: BoxService;
+  /** Prepare an image and a configuration, and create boxes from them. */
+  readonly template: TemplateService;
+  /** Create and find disks, to be attached to boxes. */
+  readonly disk: DiskService;
+  /** Bind external domains to boxes. */
+  readonly domain: DomainService;
+  /** Create and list networks. */
+  readonly network: NetworkService;
+  /** Issue, list and revoke tokens. */
+  readonly token: TokenService;
+  /** Issue, list and delete API keys. */
+  readonly apiKey: ApiKeyService;
   readonly #client: Client;
 
   /** Does no I/O. What cannot be right shows at the first call. */
   constructor(options: ComputeOptions = {}) {
-    this.#client = new Client(options);
-    this.box = BoxService.of(this.#client);
+    const client = (this.#client = new Client(options));
+    this.box = BoxService.of(client);
+    this.template = TemplateService.of(client);
+    this.disk = DiskService.of(client);
+    this.domain = DomainService.of(client);
+    this.network = NetworkService.of(client);
+    this.token = TokenService.of(client);
+    this.apiKey = ApiKeyService.of(client);
   }
 
   /** Who the credentials belong to. Repeated on a lost connection. */
@@ -112,9 +136,4 @@ export class BoxService {
   #box(info: BoxInfo): Box {
     return Box.of(this.#client, info);
   }
-}
-
-/** A configuration as the core reads it. */
-function toCore({ memory = "", disk = "", env = {}, ...rest }: BoxConfig): object {
-  return { ...rest, memory: String(memory), disk: String(disk), env: Object.entries(env).flat() };
 }

@@ -266,6 +266,91 @@ export interface LogOptions extends CallOptions {
   readonly follow?: boolean | undefined;
 }
 
+/** An HTTP proxy of a box: a host name that leads to a port inside it. */
+export interface ProxyInfo {
+  /** Its name; empty for the default one. */
+  readonly name: string;
+  /** The name of its box. */
+  readonly boxName: string;
+  /** The host name under which it is reached. */
+  readonly domain: string;
+  /** The port inside the box; 0 where the server finds it. */
+  readonly port: number;
+  /** Whether it is the box's default one. */
+  readonly isDefault: boolean;
+  /** The port, for people. From {@link Box.proxies}. */
+  readonly portDisplay?: string;
+  /** The id of its box. */
+  readonly boxId?: string;
+  /** How the port is chosen, in the server's words. From {@link Box.proxies}, where the server tells. */
+  readonly portMode?: string;
+  /** The port that requests go to right now. From {@link Box.proxies}, where the server tells. */
+  readonly effectivePort?: number;
+}
+
+/** What {@link Box.createProxy} takes. */
+export interface CreateProxyOptions {
+  /** The port inside the box. 0 lets the server find it. */
+  readonly port: number;
+}
+
+/** What {@link Box.setProxyPort} takes. */
+export interface SetProxyPortOptions {
+  /** The port inside the box. 0 lets the server find it, which older servers refuse. */
+  readonly port: number;
+  /** Which proxy to change. Default: the box's default one. */
+  readonly name?: string | undefined;
+}
+
+/** A public port that is forwarded to a box. */
+export interface ExposedPort {
+  /** The name of the box. */
+  readonly boxName: string;
+  /** The id of the box; empty where the server does not tell. */
+  readonly boxId: string;
+  /** The host name under which it is reached. */
+  readonly dns: string;
+  /** The port under which it is reached. */
+  readonly publicPort: number;
+  /** The port inside the box. */
+  readonly port: number;
+  /** What is forwarded. */
+  readonly protocol: PortProtocol;
+}
+
+/** What a public port forwards. */
+export type PortProtocol = Open<"tcp" | "udp" | "both">;
+
+/** What {@link Box.exposePort} takes. */
+export interface ExposePortOptions {
+  /** What is forwarded. Default: `"tcp"`. */
+  readonly protocol?: PortProtocol | undefined;
+}
+
+/** What is in a folder of a box. */
+export interface DirListing {
+  /** The entries, in no promised order. */
+  readonly entries: readonly DirEntry[];
+  /** Whether the folder holds more than the server lists at once. */
+  readonly truncated: boolean;
+}
+
+/** One entry of a folder. */
+export interface DirEntry {
+  /** Its name, without the folder's path. */
+  readonly name: string;
+  /** Whether it is a folder. */
+  readonly isDir: boolean;
+  /** Its size in bytes; 0 for a folder. */
+  readonly sizeBytes: number;
+  /** Kind and permissions as `ls` shows them, `"-rw-r--r--"`. */
+  readonly permissions: string;
+  /** When its content last changed, to the second. */
+  readonly modifiedAt: Date;
+  /** When it came into the folder, as near as the box knows, to the second. */
+  readonly addedAt?: Date;
+}
+
 /** Who the credentials belong to. */
 export interface Identity {
   /** The account, `"gh-username"`. */

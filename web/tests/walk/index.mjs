@@ -1,14 +1,19 @@
 // A walk through the whole package, the same in every runtime: against a real cluster, with real boxes.
 
+import * as access from "./access.mjs";
 import * as boxes from "./boxes.mjs";
 import * as commands from "./commands.mjs";
 import * as failures from "./failures.mjs";
 import * as files from "./files.mjs";
+import * as folders from "./folders.mjs";
 import * as ends from "./ends.mjs";
+import * as places from "./places.mjs";
+import * as resources from "./resources.mjs";
 import * as streams from "./streams.mjs";
 
 /** In this order: each may use what the ones before it made. */
-const STEPS = { ...boxes.steps, ...commands.steps, ...files.steps, ...streams.steps, ...failures.steps, ...ends.steps };
+const AREAS = [boxes, commands, files, folders, streams, places, resources, access, failures, ends];
+const STEPS = Object.assign({}, ...AREAS.map(({ steps }) => steps));
 
 export const NAMES = Object.keys(STEPS);
 
