@@ -26,15 +26,17 @@ pub(crate) struct Access {
     rules: Arc<Rules>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Rules {
     origins: Vec<Origin>,
-    /// Where this cluster listens.
+    /// Where this server listens.
     addresses: Vec<IpAddr>,
+    /// What else it may be called.
+    names: Vec<String>,
 }
 
 /// A page's origin, as a rule.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Origin {
     Any,
     Exact(String),
@@ -57,7 +59,15 @@ impl Access {
         };
         origins.push(Origin::Exact(format!("http://{web}")));
         origins.push(Origin::Exact(format!("http://localhost:{}", web.port())));
-        Ok(Self { rules: Arc::new(Rules { origins, addresses: vec![api.ip(), web.ip()] }) })
+        Ok(Self {
+            rules: Arc::new(Rules { origins, addresses: vec![api.ip(), web.ip()], names: Vec::new() }),
+        })
+    }
+
+    /// The same, for a server that is called by these names too.
+    pub(crate) fn called(self, names: Vec<String>) -> Self {
+        let Rules { origins, addresses, .. } = Arc::unwrap_or_clone(self.rules);
+        Self { rules: Arc::new(Rules { origins, addresses, names }) }
     }
 
     /// Whether a page from `origin` may call.
@@ -92,7 +102,8 @@ impl Access {
     fn is_own(&self, authority: &str) -> bool {
         let Ok(authority) = authority.parse::<Authority>() else { return false };
         let host = authority.host();
-        if host.eq_ignore_ascii_case("localhost") {
+        let called = |name: &String| name.eq_ignore_ascii_case(host);
+        if host.eq_ignore_ascii_case("localhost") || self.rules.names.iter().any(called) {
             return true;
         }
         let Ok(address) = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() else {

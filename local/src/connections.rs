@@ -76,6 +76,11 @@ impl Connection {
     pub(crate) fn close(&self) {
         self.close.cancel();
     }
+
+    /// Waits until it is to be cut. Whoever has taken it over has to look.
+    pub(crate) async fn closed(&self) {
+        self.close.cancelled().await;
+    }
 }
 
 /// Serves until `stop`, then until every connection has ended. Requests can be upgraded; they carry their peer as

@@ -44,6 +44,11 @@ pub enum Error {
          with `:*` for any port, or `*` for any page"
     )]
     BadOrigin(String),
+    /// The address that shall be called is none.
+    #[error(
+        "{0:?} is not the address of a server: write https://host:port, or http://host:port for plaintext"
+    )]
+    BadUrl(String),
     /// This machine cannot run boxes; the message says what to install or enable.
     #[error(transparent)]
     Host(machine::Error),

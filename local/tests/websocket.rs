@@ -8,125 +8,17 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use boxd_local::Cluster;
+use boxd_local::faults::{Action, Fault};
 use boxd_local::websocket::GrpcWebSocketLayer;
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
+use common::socket::{Call, Frame, framed};
 use common::wire::{ExecChunk, StreamLogsRequest, WhoamiResponse};
 use common::{Client, client, create, eventually, exchange, first, sh};
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio_tungstenite::tungstenite::Error as WsError;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::protocol::Message;
-use tokio_tungstenite::{WebSocketStream, client_async};
 use tower::Layer as _;
-
-/// Where nothing that should happen at once may take longer.
-const SOON: Duration = Duration::from_secs(20);
-
-/// A frame of the answer.
-#[derive(Debug, PartialEq)]
-enum Frame {
-    Data(Bytes),
-    Block(String),
-    Close(u16),
-}
-
-/// One call, as the bytes of the protocol.
-struct Call {
-    socket: WebSocketStream<TcpStream>,
-    buffer: Vec<u8>,
-    /// Empty messages that came.
-    beats: usize,
-}
-
-impl Call {
-    async fn open(url: &str, rpc: &str, headers: &[(&'static str, &str)]) -> Result<Self, WsError> {
-        let address = url.strip_prefix("http://").unwrap();
-        let request = format!("ws://{address}/boxd.api.v1.BoxdApi/{rpc}");
-        let mut request = request.into_client_request().unwrap();
-        request.headers_mut().insert("sec-websocket-protocol", "grpc-websockets".parse().unwrap());
-        for (name, value) in headers {
-            request.headers_mut().insert(*name, value.parse().unwrap());
-        }
-        let connection = TcpStream::connect(address).await.unwrap();
-        let (socket, response) = client_async(request, connection).await?;
-        assert_eq!(response.headers()["sec-websocket-protocol"], "grpc-websockets");
-        Ok(Self { socket, buffer: Vec::new(), beats: 0 })
-    }
-
-    /// A call with its head.
-    async fn start(cluster: &Cluster, token: &str, rpc: &str, more: &str) -> Self {
-        let mut call = Self::open(&cluster.api_url(), rpc, &[]).await.unwrap();
-        let head = "content-type: application/grpc-web+proto\r\nx-grpc-web: 1\r\n";
-        call.send(format!("authorization: Bearer {token}\r\n{head}{more}")).await;
-        call
-    }
-
-    async fn send(&mut self, message: impl Into<Bytes>) {
-        self.socket.send(Message::Binary(message.into())).await.unwrap();
-    }
-
-    async fn message(&mut self, message: &impl prost::Message) {
-        self.send([&[0], &framed(message)[..]].concat()).await;
-    }
-
-    async fn end(&mut self) {
-        self.send(vec![1]).await;
-    }
-
-    /// The next frame, whatever the messages it comes in.
-    async fn next(&mut self) -> Frame {
-        tokio::time::timeout(SOON, self.frame()).await.unwrap()
-    }
-
-    async fn frame(&mut self) -> Frame {
-        loop {
-            if let Some((&[flag, a, b, c, d], rest)) = self.buffer.split_first_chunk::<5>() {
-                let length = u32::from_be_bytes([a, b, c, d]) as usize;
-                if rest.len() >= length {
-                    let mut frame = Bytes::from(self.buffer.drain(..5 + length).collect::<Vec<_>>());
-                    frame.advance(5);
-                    return match flag {
-                        0 => Frame::Data(frame),
-                        0x80 => Frame::Block(String::from_utf8(frame.to_vec()).unwrap()),
-                        other => panic!("a frame with flag {other}"),
-                    };
-                }
-            }
-            match self.socket.next().await.unwrap().unwrap() {
-                Message::Binary(message) if message.is_empty() => self.beats += 1,
-                Message::Binary(message) => self.buffer.extend_from_slice(&message),
-                Message::Ping(_) | Message::Pong(_) => {}
-                Message::Close(frame) => {
-                    assert!(self.buffer.is_empty(), "half a frame at the end");
-                    return Frame::Close(frame.map_or(1005, |frame| frame.code.into()));
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-
-    async fn block(&mut self) -> String {
-        match self.next().await {
-            Frame::Block(block) => block,
-            other => panic!("{other:?} where headers or trailers were expected"),
-        }
-    }
-
-    async fn read<M: prost::Message + Default>(&mut self) -> M {
-        match self.next().await {
-            Frame::Data(data) => M::decode(data).unwrap(),
-            other => panic!("{other:?} where a message was expected"),
-        }
-    }
-}
-
-fn framed(message: &impl prost::Message) -> Vec<u8> {
-    let mut frame = vec![0];
-    frame.extend(u32::try_from(message.encoded_len()).unwrap().to_be_bytes());
-    message.encode(&mut frame).unwrap();
-    frame
-}
 
 async fn cluster() -> (Cluster, String, Client) {
     let cluster = Cluster::start().await.unwrap();
@@ -142,7 +34,7 @@ fn stdin(data: impl Into<Bytes>) -> ExecChunk {
 #[tokio::test]
 async fn a_unary_call_is_headers_a_message_and_trailers() {
     let (cluster, token, _) = cluster().await;
-    let mut call = Call::start(&cluster, &token, "Whoami", "").await;
+    let mut call = Call::start(&cluster.api_url(), &token, "Whoami", "").await;
     call.message(&()).await;
     call.end().await;
     assert!(call.block().await.contains("content-type: application/grpc-web+proto\r\n"));
@@ -155,7 +47,7 @@ async fn a_unary_call_is_headers_a_message_and_trailers() {
 async fn input_and_output_alternate_whatever_the_messages_they_come_in() {
     let (cluster, token, mut grpc) = cluster().await;
     let id = create(&mut grpc, "").await.vm_id;
-    let mut call = Call::start(&cluster, &token, "Exec", "").await;
+    let mut call = Call::start(&cluster.api_url(), &token, "Exec", "").await;
     // A gRPC message in pieces, and two in one.
     for byte in framed(&first(&id, "cat; echo err >&2; exit 3")) {
         call.send(vec![0, byte]).await;
@@ -183,14 +75,14 @@ async fn an_early_error_is_one_frame() {
     for (token, rpc, status) in
         [("nonsense", "Whoami", "grpc-status: 16\r\n"), (&token, "NoSuchRpc", "grpc-status: 12\r\n")]
     {
-        let mut call = Call::start(&cluster, token, rpc, "").await;
+        let mut call = Call::start(&cluster.api_url(), token, rpc, "").await;
         call.message(&()).await;
         call.end().await;
         let block = call.block().await;
         assert!(block.contains(status) && block.contains("content-type"), "{block}");
         assert_eq!(call.next().await, Frame::Close(1000));
     }
-    let mut call = Call::start(&cluster, &token, "StreamLogs", "").await;
+    let mut call = Call::start(&cluster.api_url(), &token, "StreamLogs", "").await;
     call.message(&StreamLogsRequest { vm_id: "vm-none".into(), follow: true }).await;
     call.end().await;
     assert!(call.block().await.contains("grpc-status: 5\r\n"));
@@ -218,7 +110,7 @@ async fn what_is_not_the_protocol_is_an_error_of_the_caller() {
         (Message::text("hi"), 3, 1003),
         (Message::Binary(vec![0; (4 << 20) + 1].into()), 8, 1009),
     ] {
-        let mut call = Call::start(&cluster, &token, "Exec", "").await;
+        let mut call = Call::start(&cluster.api_url(), &token, "Exec", "").await;
         call.message(&first(&id, "sleep 7272")).await;
         assert!(!call.block().await.contains("grpc-status"));
         // One that is too large may not be taken to its end.
@@ -238,7 +130,7 @@ async fn whoever_leaves_ends_the_command() {
     let (cluster, token, mut grpc) = cluster().await;
     let id = create(&mut grpc, "").await.vm_id;
     for way in ["close", "cut", "reset"] {
-        let mut call = Call::start(&cluster, &token, "Exec", "").await;
+        let mut call = Call::start(&cluster.api_url(), &token, "Exec", "").await;
         call.message(&first(&id, "echo up; sleep 7373 & exec sleep 7373")).await;
         call.block().await;
         assert_eq!(call.read::<ExecChunk>().await.data, "up\n");
@@ -262,7 +154,7 @@ async fn whoever_leaves_ends_the_command() {
 async fn whoever_leaves_with_input_under_way_ends_the_command() {
     let (cluster, token, mut grpc) = cluster().await;
     let id = create(&mut grpc, "").await.vm_id;
-    let mut call = Call::start(&cluster, &token, "Exec", "").await;
+    let mut call = Call::start(&cluster.api_url(), &token, "Exec", "").await;
     call.message(&first(&id, "echo up; exec sleep 7474")).await;
     call.block().await;
     assert_eq!(call.read::<ExecChunk>().await.data, "up\n");
@@ -280,7 +172,7 @@ async fn whoever_leaves_with_input_under_way_ends_the_command() {
 async fn a_deadline_ends_the_call() {
     let (cluster, token, mut grpc) = cluster().await;
     let id = create(&mut grpc, "").await.vm_id;
-    let mut call = Call::start(&cluster, &token, "Exec", "grpc-timeout: 1500m\r\n").await;
+    let mut call = Call::start(&cluster.api_url(), &token, "Exec", "grpc-timeout: 1500m\r\n").await;
     call.message(&first(&id, "echo up; exec sleep 7575")).await;
     call.block().await;
     assert_eq!(call.read::<ExecChunk>().await.data, "up\n");
@@ -297,7 +189,7 @@ async fn heartbeats_come_when_they_are_asked_for() {
     let (cluster, token, mut grpc) = cluster().await;
     let id = create(&mut grpc, "").await.vm_id;
     for (asked, beats) in [("", false), ("grpc-websockets-heartbeat: 1S\r\n", true)] {
-        let mut call = Call::start(&cluster, &token, "Exec", asked).await;
+        let mut call = Call::start(&cluster.api_url(), &token, "Exec", asked).await;
         call.message(&first(&id, "sleep 2.5; echo done")).await;
         call.block().await;
         assert_eq!(call.read::<ExecChunk>().await.data, "done\n");
@@ -339,7 +231,7 @@ async fn pages_that_may_not_call_open_nothing() {
 async fn a_cluster_that_shuts_down_ends_its_calls() {
     let (cluster, token, mut grpc) = cluster().await;
     let id = create(&mut grpc, "").await.vm_id;
-    let mut call = Call::start(&cluster, &token, "Exec", "").await;
+    let mut call = Call::start(&cluster.api_url(), &token, "Exec", "").await;
     call.message(&first(&id, "echo up; exec sleep 7676")).await;
     call.block().await;
     assert_eq!(call.read::<ExecChunk>().await.data, "up\n");
@@ -352,6 +244,30 @@ async fn a_cluster_that_shuts_down_ends_its_calls() {
         },
         cluster.shutdown()
     );
+}
+
+#[tokio::test]
+async fn faults_on_purpose_happen_here_too() {
+    let (cluster, token, mut grpc) = cluster().await;
+    let id = create(&mut grpc, "").await.vm_id;
+    let start = async |fault: Action| {
+        cluster.faults().inject(Fault::new("Exec", fault)).unwrap();
+        let mut call = Call::start(&cluster.api_url(), &token, "Exec", "").await;
+        call.message(&first(&id, "echo out")).await;
+        call.end().await;
+        call
+    };
+    let mut call = start(Action::CutAfterMessages(1)).await;
+    call.block().await;
+    assert_eq!(call.read::<ExecChunk>().await.data, "out\n");
+    assert_eq!(call.next().await, Frame::Close(1011));
+
+    let mut call = start(Action::Refuse).await;
+    assert!(call.block().await.contains("grpc-status: 14\r\n"));
+
+    let mut call = start(Action::LoseAnswer).await;
+    let lost = tokio::time::timeout(Duration::from_secs(20), call.socket.next()).await.unwrap();
+    assert!(matches!(lost, None | Some(Err(_))), "{lost:?}");
 }
 
 #[tokio::test]
@@ -379,7 +295,7 @@ async fn any_service_can_have_it_with_limits_of_its_own() {
     let router = axum::Router::new().fallback_service(layer.layer(slow));
     tokio::spawn(async move { axum::serve(listener, router).await });
 
-    for (rpc, status) in [("NotFound", 12), ("Silent", 2)] {
+    for (rpc, status) in [("NotFound", Some(12)), ("Silent", None)] {
         let mut call = open_eventually(&url, rpc).await;
         // Its place is taken until it is over.
         match Call::open(&url, rpc, &[]).await {
@@ -387,13 +303,13 @@ async fn any_service_can_have_it_with_limits_of_its_own() {
             other => panic!("{:?}", other.map(|_| "opened")),
         }
         call.send("x: y\r\n").await;
-        let mut said = call.block().await;
-        if rpc == "Silent" {
-            assert!(!said.contains("grpc-status"), "{said}");
-            said = call.block().await;
+        let said = call.block().await;
+        match status {
+            Some(status) => assert!(said.contains(&format!("grpc-status: {status}\r\n")), "{rpc}: {said}"),
+            None => assert!(!said.contains("grpc-status"), "{said}"),
         }
-        assert!(said.contains(&format!("grpc-status: {status}\r\n")), "{rpc}: {said}");
-        assert_eq!(call.next().await, Frame::Close(1000));
+        // Without a word on how the call went, it has failed.
+        assert_eq!(call.next().await, Frame::Close(if status.is_some() { 1000 } else { 1011 }));
     }
     // One that is not heard of any more, not even by an answer to a ping, loses its place.
     let mut silent = open_eventually(&url, "Hangs").await;

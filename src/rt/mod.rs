@@ -11,22 +11,18 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
-#[cfg(all(not(browser), feature = "websocket"))]
-use futures_core::future::BoxFuture;
-#[cfg(all(not(browser), feature = "websocket"))]
-use futures_util::future::{AbortHandle, FutureExt, abortable};
 use futures_util::future::{Either, select};
 
 #[cfg(browser)]
 pub(crate) use self::browser::{
-    Failure, Instant, check, parse_http_date, post, post_json, random, sleep, token_and_end, unix_now,
+    Failure, Instant, check, parse_http_date, post, post_json, random, sleep, spawn, token_and_end, unix_now,
 };
 #[cfg(all(not(browser), feature = "websocket"))]
 pub(crate) use self::http::connector;
 #[cfg(not(browser))]
 pub(crate) use self::http::{Connector, client, post_json, token_and_end};
 #[cfg(all(not(browser), feature = "websocket"))]
-use self::native::detach;
+pub(crate) use self::native::spawn;
 #[cfg(not(browser))]
 pub(crate) use self::native::{Instant, USER_AGENT, check, parse_http_date, random, sleep, unix_now};
 
@@ -42,24 +38,5 @@ pub(crate) async fn timeout<F: Future>(limit: Duration, future: F) -> Option<F::
     match select(pin!(future), pin!(sleep(limit))).await {
         Either::Left((output, _)) => Some(output),
         Either::Right(_) => None,
-    }
-}
-
-/// Something that runs by itself until this is dropped.
-#[cfg(all(not(browser), feature = "websocket"))]
-pub(crate) struct Task(AbortHandle);
-
-/// Runs `future` by itself.
-#[cfg(all(not(browser), feature = "websocket"))]
-pub(crate) fn spawn(future: BoxFuture<'static, ()>) -> Task {
-    let (future, handle) = abortable(future);
-    detach(future.map(|_| ()));
-    Task(handle)
-}
-
-#[cfg(all(not(browser), feature = "websocket"))]
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+#[cfg(feature = "websocket")]
+use futures_core::future::BoxFuture;
 pub(crate) use tokio::time::Instant;
 
 use crate::error::{Error, Result};
@@ -25,7 +27,7 @@ pub(crate) async fn sleep(time: Duration) {
 
 /// Runs `future` by itself.
 #[cfg(feature = "websocket")]
-pub(super) fn detach(future: impl Future<Output = ()> + Send + 'static) {
+pub(crate) fn spawn(future: BoxFuture<'static, ()>) {
     tokio::spawn(future);
 }
 

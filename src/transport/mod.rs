@@ -4,6 +4,8 @@
 //! retries and times; a transport only carries. Implement it to reach a cluster in a way of your own.
 
 mod answers;
+#[cfg(browser)]
+mod browser;
 #[cfg(not(browser))]
 mod channel;
 mod frame;
@@ -17,7 +19,7 @@ mod method;
 #[cfg(any(not(browser), feature = "grpc-service"))]
 mod outgoing;
 mod status;
-#[cfg(all(not(browser), feature = "websocket"))]
+#[cfg(any(browser, feature = "websocket"))]
 pub mod websocket;
 
 use std::fmt;
@@ -31,6 +33,8 @@ use futures_core::Stream;
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 
+#[cfg(browser)]
+pub use self::browser::BrowserTransport;
 #[cfg(not(browser))]
 pub use self::channel::NativeTransport;
 pub(crate) use self::frame::PREFIX;
@@ -43,18 +47,19 @@ pub use self::local::Local;
 pub use self::metadata::Metadata;
 pub use self::method::{Kind, Method, Rpc};
 pub use self::status::{Code, Status};
-#[cfg(all(not(browser), feature = "websocket"))]
+#[cfg(any(browser, feature = "websocket"))]
 pub use self::websocket::WebSocketTransport;
 use crate::client::Retry;
 use crate::config::Endpoint;
 
-/// The transport that [`Compute`](crate::Compute) uses unless given another: gRPC over HTTP/2, and gRPC-web over
-/// `fetch` in a browser.
+/// The transport that [`Compute`](crate::Compute) uses unless given another: gRPC over HTTP/2, and gRPC-web with
+/// WebSockets in a browser.
 #[cfg(not(browser))]
 pub type DefaultTransport = NativeTransport;
-/// The transport that [`Compute`](crate::Compute) uses unless given another: gRPC-web over `fetch`.
+/// The transport that [`Compute`](crate::Compute) uses unless given another: gRPC-web over `fetch`, and a WebSocket
+/// where a call needs both directions at once.
 #[cfg(browser)]
-pub type DefaultTransport = GrpcWebTransport;
+pub type DefaultTransport = BrowserTransport;
 
 /// What a [`GrpcTransport`] sends through unless given another service.
 #[cfg(not(browser))]

@@ -1,4 +1,4 @@
-//! The one walk through the real `fetch`, in a browser, a worker or Node: whichever the test runner takes.
+//! The walks through the real `fetch` and `WebSocket`, in a browser, a worker or Node: whichever the test runner takes.
 //!
 //! Needs two servers, named when this is compiled, since a page has no environment: a cluster by `BOXD_TEST_API_URL`,
 //! `BOXD_TEST_EXCHANGE_URL` and `BOXD_TEST_API_KEY`, and `scripted.mjs` by `BOXD_TEST_SCRIPTED_URL`.
@@ -11,6 +11,7 @@ mod scripted;
 mod tonic_client;
 #[path = "../common/walk.rs"]
 mod walk;
+mod websocket;
 
 use boxd::transport::Code;
 use boxd::{Compute, ComputeBuilder, ErrorKind};
@@ -30,9 +31,12 @@ fn cluster() -> ComputeBuilder {
 
 #[wasm_bindgen_test]
 async fn the_walk() {
-    // Browser and Node may be at it at the same time.
-    let name = format!("walk-{:x}", (js_sys::Math::random() * 4_294_967_296.0) as u32);
-    walk::walk(&cluster().build().unwrap(), &name).await;
+    walk::walk(&cluster().build().unwrap(), &name("walk")).await;
+}
+
+/// Of a box: browser and Node may be at it at the same time.
+fn name(start: &str) -> String {
+    format!("{start}-{:x}", (js_sys::Math::random() * 4_294_967_296.0) as u32)
 }
 
 #[wasm_bindgen_test]
@@ -49,11 +53,4 @@ async fn a_wrong_key_is_an_authentication_error() {
         (ErrorKind::Authentication, Some(Code::Unauthenticated)),
         "{error}"
     );
-}
-
-#[wasm_bindgen_test]
-async fn what_needs_both_directions_is_refused() {
-    let b = cluster().build().unwrap().boxes().attach("vm-1", "web");
-    let error = b.exec(["cat"]).stream().await.unwrap_err();
-    assert_eq!(error.grpc_code(), Some(Code::Unimplemented), "{error}");
 }

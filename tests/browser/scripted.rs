@@ -43,6 +43,27 @@ impl Script {
         self
     }
 
+    /// A message of so many zero bytes, over a WebSocket.
+    pub(crate) fn zeros(mut self, bytes: usize) -> Self {
+        self.0["chunks"].as_array_mut().unwrap().push(bytes.into());
+        self
+    }
+
+    /// The code with which a WebSocket is closed.
+    pub(crate) fn close(self, code: u16) -> Self {
+        self.set("close", code.into())
+    }
+
+    /// A text message, over a WebSocket.
+    pub(crate) fn text(self, text: &str) -> Self {
+        self.set("text", text.into())
+    }
+
+    /// Empty messages, over a WebSocket, so many milliseconds apart.
+    pub(crate) fn beats(self, milliseconds: u32) -> Self {
+        self.set("beats", milliseconds.into())
+    }
+
     pub(crate) fn pause(self, milliseconds: u32) -> Self {
         self.set("pause", milliseconds.into())
     }
@@ -72,6 +93,11 @@ impl Script {
     /// The calls that came.
     pub(crate) async fn seen(&self) -> Vec<Value> {
         serde_json::from_str(&self.ask("seen").await).unwrap()
+    }
+
+    /// How many bytes the server holds that it could not send yet.
+    pub(crate) async fn unsent(&self) -> usize {
+        self.ask("unsent").await.parse().unwrap()
     }
 
     /// Waits until the caller has hung up.

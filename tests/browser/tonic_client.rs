@@ -1,6 +1,6 @@
 //! Another gRPC client for browsers, through the `GrpcService` door: it works, and loses a status that ours keeps.
 
-use boxd::transport::{GrpcTransport, GrpcWebTransport, Local};
+use boxd::transport::{GrpcTransport, Local};
 use boxd::wire::WhoamiResponse;
 use boxd::{Compute, ErrorKind};
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -14,7 +14,7 @@ fn door(script: &Script) -> Compute<Door> {
     script.builder().transport(GrpcTransport::new(Local::new(client))).build().unwrap()
 }
 
-fn ours(script: &Script) -> Compute<GrpcWebTransport> {
+fn ours(script: &Script) -> Compute {
     script.compute()
 }
 

@@ -26,6 +26,7 @@ use tower::ServiceExt as _;
 
 use super::frame::{self, HEARTBEAT, Input};
 use super::{OPENING, Settings};
+use crate::connections::Connection;
 use crate::deadline;
 
 /// Output is cut into WebSocket messages of at most so much.
@@ -57,6 +58,33 @@ impl From<Status> for End {
 
 /// Serves a call. Ends with it, and the call with its client.
 pub(super) async fn run<T, S, B>(
+    socket: WebSocketStream<T>,
+    path: String,
+    extensions: Extensions,
+    service: S,
+    settings: Settings,
+    closing: CancellationToken,
+) where
+    T: AsyncRead + AsyncWrite + Unpin,
+    S: Service<Request<Body>, Response = Response<B>>,
+    S::Error: Into<StdError>,
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<StdError> + Send,
+{
+    let connection = extensions.get::<Connection>().cloned();
+    let cut = async {
+        match connection {
+            Some(connection) => connection.closed().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = converse(socket, path, extensions, service, settings, closing) => {}
+        () = cut => {}
+    }
+}
+
+async fn converse<T, S, B>(
     socket: WebSocketStream<T>,
     path: String,
     extensions: Extensions,
@@ -176,7 +204,10 @@ impl Call {
             Poll::Pending => signals.poll_next_unpin(cx).map(|message| message.map(Ok)),
         });
         let answering = async {
-            respond(request, service, output, &life).await;
+            let mut output = Output { messages: output, life: &life };
+            let code = respond(request, service, &mut output).await;
+            output.send(close(code)).await;
+            drop(output);
             std::future::pending::<End>().await
         };
         tokio::select! {
@@ -279,60 +310,73 @@ impl HttpBody for InputBody {
     }
 }
 
-/// Calls the service, and gives its answer out.
-async fn respond<S, B>(request: Request<Body>, service: S, mut output: out::Sender<Message>, life: &Life)
+/// Where an answer is given out.
+struct Output<'a> {
+    messages: out::Sender<Message>,
+    life: &'a Life,
+}
+
+impl Output<'_> {
+    async fn say(&mut self, message: Bytes) {
+        self.life.unread.fetch_add(message.len(), Ordering::Relaxed);
+        self.send(Message::Binary(message)).await;
+    }
+
+    async fn send(&mut self, message: Message) {
+        // When it has closed, the call is being ended.
+        self.messages.send(message).await.ok();
+    }
+}
+
+/// Calls the service, and gives its answer out: up to the code to close with.
+async fn respond<S, B>(request: Request<Body>, service: S, output: &mut Output<'_>) -> CloseCode
 where
     S: Service<Request<Body>, Response = Response<B>>,
     S::Error: Into<StdError>,
     B: HttpBody<Data = Bytes>,
     B::Error: Into<StdError> + Send,
 {
-    let mut say = async |message: Bytes| {
-        life.unread.fetch_add(message.len(), Ordering::Relaxed);
-        // When it has closed, the call is being ended.
-        output.send(Message::Binary(message)).await.ok();
+    let (head, body) = match service.oneshot(request).await {
+        Ok(answer) => answer.into_parts(),
+        Err(error) => {
+            output.say(frame::status(&Status::from_error(error.into()))).await;
+            return CloseCode::Normal;
+        }
     };
-    match service.oneshot(request).await {
-        Err(error) => say(frame::status(&Status::from_error(error.into()))).await,
-        Ok(answer) => {
-            let (head, body) = answer.into_parts();
-            let said = head.headers.contains_key("grpc-status");
-            if head.status != StatusCode::OK && !said {
-                let text = format!("the service answered HTTP {}", head.status.as_u16());
-                say(frame::status(&Status::new(code_of(head.status), text))).await;
-            } else {
-                say(frame::block(&frame::answer_headers(head.headers))).await;
-                let mut body = std::pin::pin!(body);
-                let mut trailers = None;
-                while trailers.is_none() {
-                    match body.frame().await.map(|frame| frame.map(Frame::into_data)) {
-                        Some(Ok(Ok(mut data))) => {
-                            while !data.is_empty() {
-                                say(data.split_to(data.len().min(PIECE))).await;
-                            }
-                        }
-                        Some(Ok(Err(frame))) => {
-                            trailers = frame.into_trailers().ok().map(|trailers| frame::block(&trailers));
-                        }
-                        Some(Err(error)) => trailers = Some(frame::status(&Status::from_error(error.into()))),
-                        None if said => break,
-                        None => {
-                            let text = "the service ended its answer without saying how the call went";
-                            trailers = Some(frame::status(&Status::unknown(text)));
-                        }
-                    }
-                }
-                if let Some(trailers) = trailers {
-                    say(trailers).await;
+    let said = head.headers.contains_key("grpc-status");
+    if head.status != StatusCode::OK && !said {
+        let text = format!("the service answered HTTP {}", head.status.as_u16());
+        output.say(frame::status(&Status::new(code_of(head.status), text))).await;
+        return CloseCode::Normal;
+    }
+    output.say(frame::block(&frame::answer_headers(head.headers))).await;
+    let mut body = std::pin::pin!(body);
+    loop {
+        match body.frame().await.map(|frame| frame.map(Frame::into_data)) {
+            Some(Ok(Ok(mut data))) => {
+                while !data.is_empty() {
+                    output.say(data.split_to(data.len().min(PIECE))).await;
                 }
             }
+            Some(Ok(Err(frame))) => {
+                if let Ok(trailers) = frame.into_trailers() {
+                    output.say(frame::block(&trailers)).await;
+                    return CloseCode::Normal;
+                }
+            }
+            Some(Err(error)) => {
+                output.say(frame::status(&Status::from_error(error.into()))).await;
+                return CloseCode::Normal;
+            }
+            None if said => return CloseCode::Normal,
+            // The service has not said how the call went, nor is it for us to say.
+            None => return CloseCode::Error,
         }
     }
-    output.send(close(CloseCode::Normal)).await.ok();
 }
 
 /// gRPC's mapping for an HTTP answer without a status.
-fn code_of(status: StatusCode) -> tonic::Code {
+pub(crate) fn code_of(status: StatusCode) -> tonic::Code {
     match status.as_u16() {
         400 => tonic::Code::Internal,
         401 => tonic::Code::Unauthenticated,

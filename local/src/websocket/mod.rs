@@ -30,6 +30,8 @@ mod call;
 mod frame;
 mod handshake;
 
+pub(crate) use self::call::code_of;
+
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;

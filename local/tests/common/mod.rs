@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 pub mod server;
+pub mod socket;
 
 use std::time::{Duration, Instant};
 

@@ -4,6 +4,7 @@ mod fetch;
 
 use std::time::Duration;
 
+use futures_core::future::BoxFuture;
 use gloo_timers::callback::Timeout;
 use send_wrapper::SendWrapper;
 use wasm_bindgen::prelude::*;
@@ -71,6 +72,11 @@ pub(crate) fn sleep(time: Duration) -> impl Future<Output = ()> + Send + 'static
             let _ = bell.await;
         }
     })
+}
+
+/// Runs `future` by itself.
+pub(crate) fn spawn(future: BoxFuture<'static, ()>) {
+    wasm_bindgen_futures::spawn_local(future);
 }
 
 /// Seconds since 1970 by the wall clock.

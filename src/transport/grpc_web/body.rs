@@ -47,14 +47,47 @@ impl WebAnswers {
         Self { body, decoder, metadata: headers, phase: Phase::Messages, lingers: true }
     }
 
-    /// The rest of a body on a connection of its own, whose headers stood in front of it: over with its trailers.
-    #[cfg(all(not(browser), feature = "websocket"))]
-    pub(in crate::transport) fn single(
-        headers: Metadata,
+    /// An answer that is all in its body, headers too, on a connection of its own: over with its trailers.
+    #[cfg(any(browser, feature = "websocket"))]
+    pub(in crate::transport) fn in_one(
         body: BoxStream<'static, Result<Bytes, Status>>,
-        decoder: Decoder,
+        limit: usize,
     ) -> Self {
-        Self { body, decoder, metadata: headers, phase: Phase::Messages, lingers: false }
+        Self { lingers: false, ..Self::new(Metadata::new(), body, limit) }
+    }
+
+    /// Waits for the headers that stand in front of the messages.
+    #[cfg(any(browser, feature = "websocket"))]
+    pub(in crate::transport) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        loop {
+            match self.decoder.next_frame()? {
+                Some(Frame::Trailers(block)) => {
+                    self.metadata = trailers::parse(&block);
+                    // A server that has nothing else to say gives its verdict in the headers.
+                    let verdict = Status::from_trailers(&self.metadata);
+                    return Poll::Ready(verdict.unwrap_or(Ok(())));
+                }
+                Some(Frame::Message(_)) => {
+                    let text = "the answer began without its headers";
+                    return Poll::Ready(Err(Status::new(Code::Internal, text)));
+                }
+                None if ready!(self.poll_chunk(cx)?) => {}
+                None => {
+                    let text = "the connection was closed before the answer began";
+                    return Poll::Ready(Err(Status::unavailable(text)));
+                }
+            }
+        }
+    }
+
+    /// Reads on; `false` at the body's end.
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Status>> {
+        let chunk = ready!(self.body.as_mut().poll_next(cx)).transpose()?;
+        let more = chunk.is_some();
+        if let Some(chunk) = chunk {
+            self.decoder.push(chunk);
+        }
+        Poll::Ready(Ok(more))
     }
 
     fn trailers(&mut self, block: &Bytes) {
@@ -109,12 +142,10 @@ impl Answers for WebAnswers {
                 Phase::Messages => match self.decoder.next_frame()? {
                     Some(Frame::Message(message)) => return Poll::Ready(Ok(Some(message))),
                     Some(Frame::Trailers(block)) => self.trailers(&block),
+                    None if ready!(self.poll_chunk(cx)?) => {}
                     None => {
-                        let Some(chunk) = ready!(self.body.as_mut().poll_next(cx)).transpose()? else {
-                            self.phase = Phase::Over;
-                            return Poll::Ready(self.cut_off().map(|()| None));
-                        };
-                        self.decoder.push(chunk);
+                        self.phase = Phase::Over;
+                        return Poll::Ready(self.cut_off().map(|()| None));
                     }
                 },
                 Phase::Closing { verdict, patience } => {

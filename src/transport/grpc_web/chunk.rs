@@ -44,7 +44,7 @@ pub fn chunk(id: ChunkId) -> Option<Uint8Array> {
 }
 
 /// Takes in a chunk of a body.
-pub(super) fn receive(array: Uint8Array) -> Bytes {
+pub(in crate::transport) fn receive(array: Uint8Array) -> Bytes {
     if array.length() == 0 {
         return Bytes::new();
     }

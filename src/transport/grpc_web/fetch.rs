@@ -108,7 +108,7 @@ fn unanswered(failure: &Failure, url: &str) -> Status {
 }
 
 /// The origin of the page or worker, where there is one.
-fn page() -> Option<String> {
+pub(in crate::transport) fn page() -> Option<String> {
     let location = Reflect::get(&js_sys::global(), &JsValue::from_str("location")).ok()?;
     Reflect::get(&location, &JsValue::from_str("origin")).ok()?.as_string()
 }

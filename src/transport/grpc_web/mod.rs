@@ -5,7 +5,7 @@
 
 mod body;
 pub(super) mod head;
-pub(super) mod trailers;
+mod trailers;
 
 #[cfg(browser)]
 mod chunk;
@@ -26,8 +26,12 @@ use futures_util::StreamExt;
 
 pub(super) use self::body::WebAnswers;
 #[cfg(browser)]
+pub(super) use self::chunk::receive;
+#[cfg(browser)]
 pub use self::chunk::{ChunkId, View, chunk, view};
 pub use self::http::Http;
+#[cfg(browser)]
+pub(super) use self::http::page;
 use super::answers;
 use super::{
     Call, Capabilities, Code, DEFAULT_MESSAGE_LIMIT, EncodedMessage, MessageStream, Metadata, Reply, Status,
@@ -131,13 +135,7 @@ impl GrpcWebTransport {
         Self::to(&Endpoint::parse(url.as_ref())?)
     }
 
-    /// As the default transport.
-    #[cfg(browser)]
-    pub(crate) fn connect(settings: &super::ChannelSettings) -> Result<Self> {
-        Ok(Self::to(&settings.endpoint)?.message_limit(settings.message_limit))
-    }
-
-    fn to(endpoint: &Endpoint) -> Result<Self> {
+    pub(super) fn to(endpoint: &Endpoint) -> Result<Self> {
         Ok(Self::through(Http::new(endpoint.tls)?, endpoint))
     }
 }

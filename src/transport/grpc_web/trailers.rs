@@ -6,7 +6,7 @@ use crate::transport::Metadata;
 
 /// Reads `name: value` lines, ended by CRLF or LF. Names may be written in any case and stand more than once; a line
 /// without a colon says nothing and is passed over.
-pub(in crate::transport) fn parse(block: &Bytes) -> Metadata {
+pub(super) fn parse(block: &Bytes) -> Metadata {
     let mut out = Metadata::new();
     for line in block.split(|byte| *byte == b'\n') {
         let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };

@@ -4,9 +4,10 @@
 //! stream of gRPC frames; the one byte 1 says that no more come. On the way back there is nothing around gRPC-web's
 //! frames: the messages' bytes, one after the other, are an answer, with the headers in a first trailers frame.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
-use crate::transport::{Code, EncodedMessage, Metadata, Status};
+use crate::error::quoted;
+use crate::transport::{Code, Metadata, Status};
 
 /// The subprotocol that both sides name in their handshakes.
 pub const PROTOCOL: &str = "grpc-websockets";
@@ -24,22 +25,24 @@ pub(super) const FINISH: Bytes = Bytes::from_static(&[1]);
 pub(super) fn head(metadata: &Metadata) -> Result<Bytes, Status> {
     let mut block = String::new();
     for (at, (name, value)) in metadata.iter().enumerate() {
-        let sound = |text: &str| text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t'));
-        if name.is_empty() || !name.bytes().all(is_of_name) || !sound(value) {
-            let text = format!("metadata {name:?} holds a character that HTTP forbids");
+        let sound = value.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t'));
+        if !sound || name.is_empty() || !name.bytes().all(is_of_name) {
+            let text = ["metadata ", &quoted(name), " holds a character that HTTP forbids"].concat();
             return Err(Status::new(Code::InvalidArgument, text).not_sent());
         }
-        if metadata.iter().take(at).any(|(earlier, _)| earlier == name) {
-            continue;
+        // All values of a name stand in one line, where it first stood.
+        if metadata.iter().take(at).all(|(earlier, _)| earlier != name) {
+            block.push_str(name);
+            let mut separator = ": ";
+            for (other, value) in metadata.iter() {
+                if other == name {
+                    block.push_str(separator);
+                    block.push_str(value);
+                    separator = ", ";
+                }
+            }
+            block.push_str("\r\n");
         }
-        block.push_str(name);
-        let mut separator = ": ";
-        for (_, value) in metadata.iter().filter(|(other, _)| *other == name) {
-            block.push_str(separator);
-            block.push_str(value);
-            separator = ", ";
-        }
-        block.push_str("\r\n");
     }
     Ok(block.into())
 }
@@ -49,23 +52,19 @@ fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// A message in WebSocket messages of a size that every server takes.
-pub(super) fn pieces(message: &EncodedMessage) -> impl Iterator<Item = Bytes> + Send + use<> {
-    let mut rest = message.framed().clone();
-    std::iter::from_fn(move || {
-        let piece = rest.split_to(rest.len().min(LARGEST - 1));
-        (!piece.is_empty()).then(|| {
-            let mut out = BytesMut::with_capacity(1 + piece.len());
-            out.put_u8(0);
-            out.put(piece);
-            out.freeze()
-        })
-    })
+/// Takes the next piece off a message that is sent: as much as every server takes.
+pub(super) fn piece(rest: &mut Bytes) -> Bytes {
+    let piece = rest.split_to(rest.len().min(LARGEST - 1));
+    let mut message = Vec::with_capacity(1 + piece.len());
+    message.push(0);
+    message.extend_from_slice(&piece);
+    message.into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::EncodedMessage;
     use crate::wire::ExecChunk;
 
     #[test]
@@ -97,13 +96,24 @@ mod tests {
         }
     }
 
+    fn pieces(message: &EncodedMessage) -> Vec<Bytes> {
+        let mut rest = message.framed().clone();
+        let mut pieces = Vec::new();
+        while !rest.is_empty() {
+            pieces.push(piece(&mut rest));
+        }
+        pieces
+    }
+
     #[test]
     fn a_small_message_is_one_piece() {
         let chunk = ExecChunk { data: "init".into(), ..ExecChunk::default() };
-        let pieces: Vec<_> = pieces(&EncodedMessage::encode(&chunk)).collect();
-        assert_eq!(pieces, [Bytes::from_static(b"\0\0\0\0\0\x06\x0a\x04init")]);
+        assert_eq!(
+            pieces(&EncodedMessage::encode(&chunk)),
+            [Bytes::from_static(b"\0\0\0\0\0\x06\x0a\x04init")]
+        );
         let empty = EncodedMessage::encode(&ExecChunk::default());
-        assert_eq!(super::pieces(&empty).collect::<Vec<_>>(), [Bytes::from_static(&[0; 6])]);
+        assert_eq!(pieces(&empty), [Bytes::from_static(&[0; 6])]);
     }
 
     #[test]

@@ -1,12 +1,13 @@
-//! grpc-websockets: gRPC over a WebSocket a call, both ways at once, behind proxies that break HTTP/2.
+//! grpc-websockets: gRPC over a WebSocket a call, both ways at once, where HTTP/2 is out of reach: in a browser, and
+//! behind proxies that break it.
 //!
 //! The protocol is that of improbable-eng's gRPC-web, which other servers and clients speak too. It is written once,
-//! over [`Connect`]: what opens a WebSocket, over HTTP/1.1 unless it is another's.
+//! over [`Connect`]: what opens a WebSocket. In a browser that is the host's own; elsewhere one over HTTP/1.1.
 
 mod frame;
-#[cfg(any(browser, test))]
-mod heartbeat;
-
+#[cfg(browser)]
+#[path = "page.rs"]
+mod sockets;
 #[cfg(not(browser))]
 #[path = "native.rs"]
 mod sockets;
@@ -14,23 +15,23 @@ mod sockets;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_channel::oneshot;
 use futures_core::Stream;
-use futures_core::future::{BoxFuture, FusedFuture};
+use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
-use futures_util::{FutureExt, Sink, SinkExt, StreamExt, TryStreamExt, stream};
+use futures_util::{FutureExt, Sink, StreamExt, stream};
 
 pub use self::frame::PROTOCOL;
 pub use self::sockets::Sockets;
 use super::answers;
-use super::grpc_web::{WebAnswers, head, trailers};
+use super::grpc_web::{WebAnswers, head};
 use super::{
-    Call, Capabilities, Code, DEFAULT_MESSAGE_LIMIT, Decoder, EncodedMessage, Frame, MessageStream, Reply,
-    Status, Transport, timeout_header,
+    Call, Capabilities, Code, DEFAULT_MESSAGE_LIMIT, EncodedMessage, MessageStream, Reply, Status, Transport,
+    timeout_header,
 };
 use crate::config::Endpoint;
 use crate::error::{Result, span};
@@ -47,7 +48,7 @@ const KEEPALIVE: Duration = Duration::from_secs(45);
 /// What opens WebSockets.
 ///
 /// # Contract
-/// - Nothing is sent before the future is polled. Dropping it gives the attempt up.
+/// - Nothing is sent before the future is polled. Dropping it gives the attempt up. It ends within seconds.
 /// - An error means that nothing of the call was sent.
 pub trait Connect: Send + Sync + 'static {
     /// Opens a WebSocket with the subprotocol [`PROTOCOL`] and waits until it is open.
@@ -80,9 +81,9 @@ impl Open {
 
 /// An open WebSocket that carries binary messages.
 pub struct Socket {
-    /// Takes messages, and is not flushed as long as more than a bound of them waits to be sent. Fails only where
-    /// `receiver` ends too, which says why.
-    pub sender: Pin<Box<dyn Sink<Bytes, Error = Status> + Send>>,
+    /// Takes messages, and is not ready as long as more than a bound of them waits to be sent. What it has taken is sent
+    /// without being flushed. Fails only where `receiver` ends too, which says why.
+    pub sender: Pin<Box<dyn Sink<Bytes, Error = ()> + Send>>,
     /// Gives messages; `None` after the other side has closed without a complaint. Dropped, it closes the WebSocket.
     pub receiver: BoxStream<'static, Result<Bytes, Status>>,
 }
@@ -95,8 +96,8 @@ impl fmt::Debug for Socket {
 
 /// gRPC over WebSockets: in full duplex where HTTP/2 cannot be had.
 ///
-/// With the feature `websocket`, for networks that let no HTTP/2 through, to a server that speaks grpc-websockets
-/// (`boxd-local` does not yet):
+/// In a browser, calls that need both directions at once go over it by themselves. Natively it is there with the
+/// feature `websocket`, for networks that let no HTTP/2 through:
 ///
 /// ```
 /// # fn main() -> boxd::Result<()> {
@@ -132,6 +133,13 @@ impl WebSocketTransport {
     pub(super) fn to(endpoint: &Endpoint) -> Result<Self> {
         Ok(Self::through(Sockets::new(endpoint.tls)?, endpoint))
     }
+
+    /// The constructor of the WebSockets to use, in place of the host's own.
+    #[cfg(browser)]
+    #[must_use]
+    pub fn web_socket(self, constructor: js_sys::Function) -> Self {
+        Self { connect: Arc::new(Sockets::given(constructor)), ..self }
+    }
 }
 
 impl<C: Connect> WebSocketTransport<C> {
@@ -156,7 +164,8 @@ impl<C: Connect> WebSocketTransport<C> {
     /// Within what time a connection that has gone without a word, as when a network changes, ends its calls with an
     /// error. Default: 45 s; `None` leaves it to the operating system, which may take a quarter of an hour.
     ///
-    /// The server is pinged.
+    /// Natively the server is pinged, in a browser it is asked for a heartbeat: there, a server that knows no
+    /// heartbeat is not watched.
     #[must_use]
     pub fn keepalive(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.keepalive = limit.into();
@@ -170,29 +179,21 @@ impl<C: Connect> WebSocketTransport<C> {
         self
     }
 
-    fn open(
-        &self,
-        call: Call,
-        messages: BoxStream<'static, EncodedMessage>,
-    ) -> BoxFuture<'static, Result<WebAnswers, Status>> {
+    fn open(&self, call: Call, messages: BoxStream<'static, EncodedMessage>) -> Opening {
         let Self { connect, origin, keepalive, message_limit } = self.clone();
-        Box::pin(async move {
-            let path = call.path;
-            let mut metadata = head::request(call);
-            // Its pings are not to be seen there.
-            if cfg!(browser)
-                && let Some(limit) = keepalive
-            {
-                metadata.insert(HEARTBEAT, timeout_header(limit / 3));
-            }
-            let first = frame::head(&metadata)?;
-            let connecting = connect.connect(Open { origin: origin.clone(), path, keepalive, message_limit });
-            let socket = rt::timeout(CONNECT_TIMEOUT, connecting).await.unwrap_or_else(|| {
-                let text = format!("no answer from {origin} within {} s", CONNECT_TIMEOUT.as_secs());
-                Err(Status::unavailable(text).not_sent())
-            })?;
-            answer(socket, first, messages, message_limit).await
-        })
+        let open = Open { origin, path: call.path, keepalive, message_limit };
+        let mut metadata = head::request(call);
+        // Its pings are not to be seen there.
+        if cfg!(browser)
+            && let Some(limit) = keepalive
+        {
+            metadata.insert(HEARTBEAT, timeout_header(limit / 3));
+        }
+        let receiving = match frame::head(&metadata) {
+            Ok(head) => Receiving::Connecting(connect.connect(open), Some((head, messages)), message_limit),
+            Err(status) => Receiving::Refused(status),
+        };
+        Opening(Some(WebAnswers::in_one(Box::pin(receiving), message_limit)))
     }
 }
 
@@ -237,97 +238,132 @@ fn one(message: EncodedMessage) -> BoxStream<'static, EncodedMessage> {
     stream::once(std::future::ready(message)).boxed()
 }
 
-/// Sends a call, and waits for the headers of its answer.
-async fn answer(
-    socket: Socket,
-    first: Bytes,
-    messages: BoxStream<'static, EncodedMessage>,
-    limit: usize,
-) -> Result<WebAnswers, Status> {
-    let Socket { sender, receiver } = socket;
-    let (failed, failure) = oneshot::channel();
-    // As HTTP/2's connection does it: what a call is given goes out though nobody reads its answers just now.
-    let sending = rt::spawn(Box::pin(async move {
-        if let Err(status) = send(sender, first, messages, limit).await {
-            let _ = failed.send(status);
-        }
-    }));
-    let mut received = Received { receiver, failure, _sending: sending };
-    let mut decoder = Decoder::new(limit);
-    loop {
-        match decoder.next_frame()? {
-            None => match received.try_next().await? {
-                Some(chunk) => decoder.push(chunk),
-                None => return Err(Status::unavailable("the connection was closed before the answer began")),
-            },
-            Some(Frame::Trailers(block)) => {
-                let headers = trailers::parse(&block);
-                return match Status::from_trailers(&headers) {
-                    Some(Err(status)) => Err(status),
-                    _ => Ok(WebAnswers::single(headers, received.boxed(), decoder)),
-                };
-            }
-            Some(Frame::Message(_)) => {
-                return Err(Status::new(Code::Internal, "the answer began without its headers"));
-            }
-        }
+/// Waits for the headers of an answer.
+struct Opening(Option<WebAnswers>);
+
+impl Future for Opening {
+    type Output = Result<WebAnswers, Status>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(answers) = &mut self.0 else { return Poll::Pending };
+        let head = ready!(answers.poll_head(cx));
+        Poll::Ready(match self.0.take() {
+            Some(answers) => head.map(|()| answers),
+            None => return Poll::Pending,
+        })
     }
 }
 
-/// What comes, as long as there is nothing wrong with what is sent. Dropped, it takes the call with it.
-struct Received {
-    receiver: BoxStream<'static, Result<Bytes, Status>>,
-    failure: oneshot::Receiver<Status>,
-    _sending: rt::Task,
+/// A call's connection, as what comes over it. Dropped, it takes the call with it.
+enum Receiving {
+    /// The call cannot be sent.
+    Refused(Status),
+    /// With the head, the messages, and how large one may be.
+    Connecting(
+        BoxFuture<'static, Result<Socket, Status>>,
+        Option<(Bytes, BoxStream<'static, EncodedMessage>)>,
+        usize,
+    ),
+    /// And what is wrong with what is sent.
+    Connected(BoxStream<'static, Result<Bytes, Status>>, oneshot::Receiver<Status>),
 }
 
-impl Stream for Received {
+impl Stream for Receiving {
     type Item = Result<Bytes, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if !self.failure.is_terminated()
-            && let Poll::Ready(Ok(status)) = self.failure.poll_unpin(cx)
-        {
-            return Poll::Ready(Some(Err(status)));
+        loop {
+            match &mut *self {
+                Self::Refused(status) => return Poll::Ready(Some(Err(status.clone()))),
+                Self::Connecting(socket, call, limit) => {
+                    let Socket { sender, receiver } = ready!(socket.poll_unpin(cx))?;
+                    let (tell, failure) = oneshot::channel();
+                    let (head, messages) = call.take().unzip();
+                    // As HTTP/2's connection does it: what a call is given goes out though nobody reads just now.
+                    rt::spawn(Box::pin(Sending {
+                        sender,
+                        head,
+                        rest: Bytes::new(),
+                        messages,
+                        limit: *limit,
+                        failure: Some(tell),
+                    }));
+                    *self = Self::Connected(receiver, failure);
+                }
+                Self::Connected(receiver, failure) => {
+                    return match failure.poll_unpin(cx) {
+                        Poll::Ready(Ok(status)) => Poll::Ready(Some(Err(status))),
+                        _ => receiver.as_mut().poll_next(cx),
+                    };
+                }
+            }
         }
-        self.receiver.as_mut().poll_next(cx)
     }
 }
 
-/// Sends all that a call has to say. Fails where that cannot be sent; why a connection takes no more, its receiver says.
-async fn send(
-    mut sender: Pin<Box<dyn Sink<Bytes, Error = Status> + Send>>,
-    first: Bytes,
-    mut messages: BoxStream<'static, EncodedMessage>,
+/// Sends all that a call has to say, until the call is dropped.
+struct Sending {
+    sender: Pin<Box<dyn Sink<Bytes, Error = ()> + Send>>,
+    /// The first message.
+    head: Option<Bytes>,
+    /// What is left of a message of the call.
+    rest: Bytes,
+    /// `None` after their end.
+    messages: Option<BoxStream<'static, EncodedMessage>>,
     limit: usize,
-) -> Result<(), Status> {
-    let mut open = sender.send(first).await.is_ok();
-    while open && let Some(message) = messages.next().await {
-        message.check(limit)?;
-        for piece in frame::pieces(&message) {
-            open = open && sender.send(piece).await.is_ok();
-        }
-    }
-    if open {
-        let _ = sender.send(frame::FINISH).await;
-    }
-    Ok(())
+    /// For a message that must not be sent. Why a connection takes no more, its receiver says.
+    failure: Option<oneshot::Sender<Status>>,
 }
 
-/// What a WebSocket that was closed means for a call that waits for its answer.
-fn closed(code: u16, reason: &str) -> Option<Status> {
-    let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-    match code {
-        // It may have said all, in its headers.
-        1000 => None,
-        1009 => Some(Status::new(
-            Code::ResourceExhausted,
-            format!("the server takes no WebSocket message of this size{reason}"),
-        )),
-        _ => Some(Status::unavailable(format!(
-            "the connection was closed ({code}{reason}) before the server said how the call went"
-        ))),
+impl Sending {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if self.head.is_some() {
+            return Poll::Ready(self.head.take());
+        }
+        while self.rest.is_empty() {
+            let Some(messages) = &mut self.messages else { return Poll::Ready(None) };
+            let Some(message) = ready!(messages.as_mut().poll_next(cx)) else {
+                self.messages = None;
+                return Poll::Ready(Some(frame::FINISH));
+            };
+            if let Err(status) = message.check(self.limit) {
+                let _ = self.failure.take().map(|failure| failure.send(status));
+                return Poll::Ready(None);
+            }
+            self.rest = message.framed().clone();
+        }
+        Poll::Ready(Some(frame::piece(&mut self.rest)))
     }
+}
+
+impl Future for Sending {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        loop {
+            let dropped = this.failure.as_mut().is_some_and(|failure| failure.poll_canceled(cx).is_ready());
+            if dropped || ready!(this.sender.as_mut().poll_ready(cx)).is_err() {
+                return Poll::Ready(());
+            }
+            let Some(piece) = ready!(this.poll_piece(cx)) else { return Poll::Ready(()) };
+            if this.sender.as_mut().start_send(piece).is_err() {
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
+/// What is wrong when a WebSocket was closed with this code, which is not 1000: that may be the end of an answer.
+fn closed(code: u16, reason: &str) -> Status {
+    let separator = if reason.is_empty() { "" } else { ": " };
+    if code == 1009 {
+        let text = format!("the server takes no WebSocket message of this size{separator}{reason}");
+        return Status::new(Code::ResourceExhausted, text);
+    }
+    Status::unavailable(format!(
+        "the connection was closed ({code}{separator}{reason}) before the server said how the call went"
+    ))
 }
 
 /// The other side has not been heard of for too long.

@@ -19,12 +19,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error as WsError, ProtocolError};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, WebSocketConfig};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use tonic::codegen::Service;
 
-use super::{Connect, Open, PROTOCOL, Socket, closed, gone};
-use crate::error::{Error, Result};
+use super::{CONNECT_TIMEOUT, Connect, Open, PROTOCOL, Socket, closed, gone};
+use crate::error::{Error, Result, span};
 use crate::rt;
 use crate::transport::grpc::{metadata, status_of};
 use crate::transport::{Code, Status};
@@ -52,27 +53,35 @@ impl Sockets {
 
 impl Connect for Sockets {
     fn connect(&self, open: Open) -> BoxFuture<'static, Result<Socket, Status>> {
-        let mut connector = self.connector.clone();
+        let connector = self.connector.clone();
         Box::pin(async move {
-            let (address, request) = handshake(&open.url())?;
-            std::future::poll_fn(|cx| connector.poll_ready(cx)).await.map_err(|e| status_of(e).not_sent())?;
-            let connection = connector.call(address).await.map_err(|error| {
-                // Whatever failed, TCP or TLS: there is no connection.
-                Status::unavailable(status_of(error).message().to_owned()).not_sent()
-            })?;
-            let largest = Some(open.message_limit.saturating_add(AROUND));
-            let config = WebSocketConfig::default()
-                .read_buffer_size(BUFFER)
-                .write_buffer_size(BUFFER)
-                .max_message_size(largest)
-                .max_frame_size(largest);
-            let connection = TokioIo::new(connection);
-            let (socket, _) = client_async_with_config(request, connection, Some(config))
-                .await
-                .map_err(|error| refused(error, &open.origin).not_sent())?;
-            Ok(drive(socket, open.keepalive))
+            let origin = open.origin.clone();
+            rt::timeout(CONNECT_TIMEOUT, Box::pin(connect(connector, open))).await.unwrap_or_else(|| {
+                let text = format!("no answer from {origin} within {}", span(CONNECT_TIMEOUT));
+                Err(Status::unavailable(text).not_sent())
+            })
         })
     }
+}
+
+async fn connect(mut connector: rt::Connector, open: Open) -> Result<Socket, Status> {
+    let (address, request) = handshake(&open.url())?;
+    std::future::poll_fn(|cx| connector.poll_ready(cx)).await.map_err(|e| status_of(e).not_sent())?;
+    let connection = connector.call(address).await.map_err(|error| {
+        // Whatever failed, TCP or TLS: there is no connection.
+        Status::unavailable(status_of(error).message().to_owned()).not_sent()
+    })?;
+    let largest = Some(open.message_limit.saturating_add(AROUND));
+    let config = WebSocketConfig::default()
+        .read_buffer_size(BUFFER)
+        .write_buffer_size(BUFFER)
+        .max_message_size(largest)
+        .max_frame_size(largest);
+    let connection = TokioIo::new(connection);
+    let (socket, _) = client_async_with_config(request, connection, Some(config))
+        .await
+        .map_err(|error| refused(error, &open.origin).not_sent())?;
+    Ok(drive(socket, open.keepalive))
 }
 
 /// Where to connect to, and what to ask for there.
@@ -125,7 +134,7 @@ where
     let (incoming, mut receiver) = mpsc::unbounded_channel();
     tokio::spawn(carry(socket, outgoing, incoming, keepalive));
     Socket {
-        sender: Box::pin(sender.sink_map_err(|_| Status::unavailable("the connection was closed"))),
+        sender: Box::pin(sender.sink_map_err(drop)),
         // What was read makes room.
         receiver: stream::poll_fn(move |cx| receiver.poll_recv(cx)).map(|(message, _room)| message).boxed(),
     }
@@ -188,14 +197,10 @@ async fn receive(
             Some(Ok(Message::Text(_))) => {
                 Err(Status::new(Code::Internal, format!("the server sent text, which is not {PROTOCOL}")))
             }
-            Some(Ok(Message::Close(frame))) => {
-                let (code, reason) = match &frame {
-                    Some(CloseFrame { code, reason }) => (u16::from(*code), reason.as_str()),
-                    None => (1005, ""),
-                };
-                let Some(status) = closed(code, reason) else { return };
-                Err(status)
-            }
+            // It may have said all, in its headers.
+            Some(Ok(Message::Close(Some(CloseFrame { code: CloseCode::Normal, .. })))) => return,
+            Some(Ok(Message::Close(Some(CloseFrame { code, reason })))) => Err(closed(code.into(), &reason)),
+            Some(Ok(Message::Close(None))) => Err(closed(1005, "")),
             Some(Err(error)) => Err(status(error)),
             None => Err(Status::unavailable("the connection was lost")),
         };

@@ -64,12 +64,21 @@ export const steps = {
     ok(/grpc-web/i.test(error.message), `it does not say what to look at: ${error.message}`);
   },
 
-  async "what needs both directions is refused before anything is sent"({ box, boxd }) {
-    const sent = box.exec(["touch", "/tmp/interactive"], { interactive: true });
-    equal((await rejects(sent, boxd.BoxdError)).code, "UNIMPLEMENTED", "code");
-    const open = box.exec(["touch", "/tmp/interactive"], { stream: true, keepStdinOpen: true });
-    equal((await rejects(open, boxd.BoxdError)).code, "UNIMPLEMENTED", "code");
-    equal((await box.execShell("ls /tmp | grep -c interactive")).stdout, "0\n", "files written");
+  async "what needs both directions goes over a WebSocket, and is refused where there is none"({ box, boxd }) {
+    const process = await box.exec(["cat"], { stream: true, keepStdinOpen: true });
+    if (!globalThis.WebSocket) {
+      const error = await rejects(process.wait(), boxd.BoxdError);
+      equal(error.code, "UNIMPLEMENTED", "code");
+      ok(error.message.includes("WebSocket"), `it does not say what is missing: ${error.message}`);
+      return;
+    }
+    const lines = process.stdout.lines();
+    for (const line of ["one", "two"]) {
+      await process.stdin.write(`${line}\n`);
+      equal((await lines.next()).value, line);
+    }
+    await process.stdin.close();
+    equal(await process.wait(), 0, "exit code");
   },
 
   async "a client that was closed refuses calls, and closing twice is harmless"({ boxd, options }) {

@@ -1,4 +1,4 @@
-//! The core where a browser runs it: over the real `fetch`, in Chromium and in Node.
+//! The core where a browser runs it: over the real `fetch` and `WebSocket`, in Chromium and in Node.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -14,7 +14,7 @@ use crate::workspace;
 
 pub(super) const STEP: Step = Step {
     name: "browser",
-    about: "the core over fetch, in Chromium and in Node",
+    about: "the core over fetch and WebSockets, in Chromium and in Node",
     needs: &[&Bubblewrap, &WasmStd, &WasmBindgen, &chromium::Chromium],
     run,
 };
@@ -48,6 +48,8 @@ fn run(report: &mut Report) -> Result<()> {
             .env("CHROMEDRIVER", &driver)
             .env("WASM_BINDGEN_TEST_TIMEOUT", TEST_TIMEOUT)
             .env(host, "1")
+            // Node 20 has a WebSocket for those who ask.
+            .env("NODE_OPTIONS", "--experimental-websocket")
             .env("BOXD_TEST_API_URL", word(&cluster, "api=")?)
             .env("BOXD_TEST_EXCHANGE_URL", format!("{}/api/v1/auth/token", word(&cluster, "web=")?))
             .env("BOXD_TEST_API_KEY", API_KEY)
