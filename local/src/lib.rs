@@ -34,6 +34,7 @@ mod deadline;
 mod error;
 mod exchange;
 pub mod faults;
+mod gateway;
 mod jwt;
 pub mod machine;
 mod proxy;
@@ -47,3 +48,4 @@ mod wire;
 
 pub use cluster::{Builder, Cluster};
 pub use error::Error;
+pub use gateway::{Builder as GatewayBuilder, Gateway};

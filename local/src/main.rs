@@ -1,12 +1,13 @@
-//! `boxd-local serve`: a boxd cluster on this machine.
+//! `boxd-local serve`: a boxd cluster on this machine. `boxd-local gateway`: a way for pages to a cluster elsewhere.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use boxd_local::Cluster;
 use boxd_local::machine::{Network, host_limits};
+use boxd_local::{Cluster, Gateway};
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -22,6 +23,9 @@ struct Cli {
 enum Command {
     /// Runs the cluster until SIGINT or SIGTERM. Prints `ready api=… web=…` once it answers.
     Serve(Serve),
+    /// Puts gRPC-web, WebSockets, CORS and the exchange of API keys in front of a cluster that speaks only gRPC, so that
+    /// pages reach it. Prints `ready gateway=…` once it answers.
+    Gateway(GatewayOptions),
 }
 
 #[derive(Args)]
@@ -59,10 +63,57 @@ struct Serve {
     allow_remote: bool,
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    let Command::Serve(options) = Cli::parse().command;
-    match serve(options).await {
+#[derive(Args)]
+#[command(args_override_self = true)]
+struct GatewayOptions {
+    /// The cluster: https://host:port, or http://host:port for one that speaks plaintext.
+    #[arg(long, value_name = "URL")]
+    upstream: String,
+    /// Where the cluster exchanges API keys for tokens [default: /api/v1/auth/token on the upstream's host]
+    #[arg(long, value_name = "URL", env = "BOXD_EXCHANGE_URL")]
+    exchange_url: Option<String>,
+    /// Where to listen, in plaintext. Port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9444")]
+    listen: SocketAddr,
+    /// An origin whose pages may call, as the browser writes it; with `:*` for any port, or `*` for any page. Can be
+    /// given several times [default: pages on loopback]
+    #[arg(long = "allow-origin", value_name = "ORIGIN")]
+    allow_origin: Vec<String>,
+    /// A name that the gateway is called by, besides localhost and its address: that of a proxy in front of it. Can be
+    /// given several times.
+    #[arg(long = "allow-host", value_name = "NAME")]
+    allow_host: Vec<String>,
+    /// A file with the cluster's API key, for the gateway to hold (or the variable `BOXD_API_KEY`). Pages get tokens that live for
+    /// minutes, for the secret that is shown at the start. Without a key, pages exchange their own.
+    #[arg(long, value_name = "FILE")]
+    api_key_file: Option<PathBuf>,
+    /// How many seconds the tokens live that pages get. Clients ask for the next one 300 seconds before.
+    #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(360..))]
+    token_life: u64,
+    /// Listen on an address that other machines reach. The gateway speaks plaintext: put TLS in front of it.
+    #[arg(long)]
+    allow_remote: bool,
+}
+
+/// How long calls have to end once a gateway is told to.
+const CALLS_END: Duration = Duration::from_secs(5);
+
+fn main() -> ExitCode {
+    let command = Cli::parse().command;
+    // A cluster works on threads of its own; a gateway has all its work here.
+    let mut runtime = match command {
+        Command::Serve(_) => tokio::runtime::Builder::new_current_thread(),
+        Command::Gateway(_) => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let ended = runtime.enable_all().build().map_err(Into::into).and_then(|runtime| {
+        runtime.block_on(async {
+            match command {
+                Command::Serve(options) => serve(options).await,
+                Command::Gateway(options) => gateway(options).await,
+            }
+        })
+    });
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("boxd-local: {error}");
@@ -106,6 +157,46 @@ async fn serve(options: Serve) -> Result<(), Box<dyn std::error::Error>> {
         _ = interrupt.recv() => {}
     }
     cluster.shutdown().await;
+    Ok(())
+}
+
+async fn gateway(options: GatewayOptions) -> Result<(), Box<dyn std::error::Error>> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let key = match options.api_key_file {
+        Some(file) => Some(
+            std::fs::read_to_string(&file)
+                .map_err(|error| format!("reading the API key in {}: {error}", file.display()))?
+                .trim()
+                .to_owned(),
+        ),
+        None => std::env::var("BOXD_API_KEY").ok().filter(|key| !key.is_empty()),
+    };
+    let mut builder = Gateway::builder(options.upstream)
+        .listen(options.listen)
+        .token_life(Duration::from_secs(options.token_life))
+        .allow_remote(options.allow_remote);
+    for origin in options.allow_origin {
+        builder = builder.allow_origin(origin);
+    }
+    for name in options.allow_host {
+        builder = builder.allow_host(name);
+    }
+    if let Some(url) = options.exchange_url {
+        builder = builder.exchange_url(url);
+    }
+    if let Some(key) = key {
+        builder = builder.api_key(key);
+    }
+    let gateway = builder.start().await?;
+    if let Some(secret) = gateway.secret() {
+        eprintln!("the secret for pages, in place of an API key, until this gateway ends: {secret}");
+    }
+    writeln!(io::stdout(), "ready gateway={}", gateway.url())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    gateway.shutdown(CALLS_END).await;
     Ok(())
 }
 
