@@ -9,6 +9,7 @@ import { launch, open } from "./harness/browser.mjs";
 import { startCluster } from "./harness/cluster.mjs";
 import { servePages } from "./harness/pages.mjs";
 import { outage } from "./walk/outage.mjs";
+import { interruptions, lostAnswer, statuses } from "./walk/statuses.mjs";
 
 /** Another origin than any that a cluster allows by itself: it leads here all the same. */
 const STRANGER = "stranger.example";
@@ -65,6 +66,27 @@ describe("faults", () => {
         const [boxd, { outage }] = await Promise.all([import("boxd"), import("/walk/outage.mjs")]);
         await outage(boxd, options, { kill: globalThis.killCluster, restart: globalThis.restartCluster });
       }, cluster.options);
+      await page.close();
+    }));
+
+  test("node: each status is an error of its class, and what breaks off is told", () =>
+    withCluster({ faults: true }, async ({ options, inject }) => {
+      const boxd = await import(`${app}/node_modules/boxd/dist/index.inline.js`);
+      await statuses(boxd, options, inject);
+      await interruptions(boxd, options, inject);
+      // Not in Chromium, which by itself repeats a POST when a connection that it had kept ends before the answer begins.
+      await lostAnswer(boxd, options, inject);
+    }));
+
+  test("chromium: each status is an error of its class, and what breaks off is told", () =>
+    withCluster({ faults: true }, async ({ options, inject }) => {
+      const page = await open(browser, `${pages.url}/page/plain.html`);
+      await page.page.exposeFunction("inject", inject);
+      await page.run(async (options) => {
+        const [boxd, { interruptions, statuses }] = await Promise.all([import("boxd"), import("/walk/statuses.mjs")]);
+        await statuses(boxd, options, globalThis.inject);
+        await interruptions(boxd, options, globalThis.inject);
+      }, options);
       await page.close();
     }));
 

@@ -1,5 +1,6 @@
 import { dates, given, wholeSeconds } from "./check.js";
 import type { Client } from "./client.js";
+import { keep, kept } from "./secret.js";
 import type { CallOptions } from "./types.js";
 
 /** An API key just issued. `console.log` and `JSON.stringify` do not show it: take it from {@link ApiKey.key}. */
@@ -8,12 +9,11 @@ export class ApiKey {
   readonly id: string;
   /** When it stops working, to the second; left out is never. */
   declare readonly expiresAt?: Date;
-  readonly #key: string;
 
   private constructor({ id, key, expiresAt }: Issued) {
     this.id = id;
     if (expiresAt) this.expiresAt = expiresAt;
-    this.#key = key;
+    keep(this, key);
   }
 
   /** @internal */
@@ -23,7 +23,7 @@ export class ApiKey {
 
   /** The key itself, `"bxk_…"`. Keep it: no call tells it again. */
   get key(): string {
-    return this.#key;
+    return kept(this);
   }
 }
 

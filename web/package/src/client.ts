@@ -11,18 +11,20 @@ type Reviver = (key: string, value: unknown) => unknown;
 
 /** @internal */
 export class Client {
-  readonly #options: ComputeOptions;
+  /** Not the options themselves: consoles show private fields too, and a key may be in them. */
+  readonly #make: () => Core;
   #core: Promise<Core> | undefined;
   #closed = false;
 
   constructor(options: ComputeOptions) {
-    this.#options = withVariables(options);
+    const whole = withVariables(options);
+    this.#make = () => new Core(whole);
   }
 
   /** The core's `Compute`. */
   async core(): Promise<Core> {
     if (this.#closed) throw new BoxdError("this Compute was closed", { code: "FAILED_PRECONDITION" });
-    this.#core ??= init().then(() => enter(() => new Core(this.#options)));
+    this.#core ??= init().then(() => enter(this.#make));
     try {
       return await this.#core;
     } catch (error) {

@@ -1,5 +1,6 @@
 import { dates, given, wholeSeconds } from "./check.js";
 import type { Client } from "./client.js";
+import { keep, kept } from "./secret.js";
 import type { CallOptions } from "./types.js";
 
 /**
@@ -8,11 +9,10 @@ import type { CallOptions } from "./types.js";
 export class Token {
   /** When it stops working, to the second. */
   readonly expiresAt: Date;
-  readonly #token: string;
 
   private constructor(token: string, expiresAt: Date) {
-    this.#token = token;
     this.expiresAt = expiresAt;
+    keep(this, token);
   }
 
   /** @internal */
@@ -22,7 +22,7 @@ export class Token {
 
   /** The token itself, `"eyJ…"`. Keep it: no call tells it again. */
   get token(): string {
-    return this.#token;
+    return kept(this);
   }
 }
 

@@ -9,28 +9,40 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import * as paths from "./paths.mjs";
 
-const API_KEY = "bxk_a-key-for-the-web-tests";
-
 /**
- * Starts `boxd-local serve`. `origins` are those that pages may call from; the cluster's default without.
+ * Starts `boxd-local serve`. `origins` are those that pages may call from; the cluster's default without. `apiKey` is one
+ * that is valid; `null` lets the cluster make one. `faults` lets tests inject them.
  *
  * Answers what a `Compute` takes (`options`), and how to end the cluster.
  */
-export async function startCluster({ origins = [] } = {}) {
+export async function startCluster({ origins = [], apiKey = "bxk_a-key-for-the-web-tests", faults = false } = {}) {
   const data = await mkdtemp(join(tmpdir(), "boxd-web-"));
-  const allowed = origins.flatMap((origin) => ["--allow-origin", origin]);
-  let server = await serve(data, "127.0.0.1:0", "127.0.0.1:0", allowed);
+  const flags = [...(faults ? ["--faults"] : []), ...origins.flatMap((origin) => ["--allow-origin", origin])];
+  let said = "";
+  const start = (api, web) =>
+    serve(["--api", api, "--web", web, "--data", data, ...flags], apiKey, (piece) => (said += piece));
+  let server = await start("127.0.0.1:0", "127.0.0.1:0");
   const { apiUrl, webUrl } = server;
 
   return {
-    options: { apiUrl, exchangeUrl: `${webUrl}/api/v1/auth/token`, apiKey: API_KEY },
+    options: { apiUrl, exchangeUrl: `${webUrl}/api/v1/auth/token`, apiKey },
+    /** The folder with all that it keeps. */
+    data,
+    /** All that it has written to its output and its log. */
+    said: () => said,
+    /** Lets calls fail, as the faults of `boxd-local` do it. */
+    async inject(fault) {
+      const headers = { authorization: `Bearer ${apiKey}`, "content-type": "application/json" };
+      const answer = await fetch(`${webUrl}/faults`, { method: "POST", headers, body: JSON.stringify(fault) });
+      if (!answer.ok) throw new Error(`the fault was not taken: ${await answer.text()}`);
+    },
     /** How many files and connections the server has open. */
     openFiles: () => readdirSync(`/proc/${server.child.pid}/fd`).length,
     /** As if the machine had lost its power. */
     kill: () => end(server, "SIGKILL"),
     /** After `kill`: the same cluster, at the same place. */
     async restart() {
-      server = await serve(data, new URL(apiUrl).host, new URL(webUrl).host, allowed);
+      server = await start(new URL(apiUrl).host, new URL(webUrl).host);
     },
     async stop() {
       await end(server, "SIGTERM");
@@ -39,10 +51,11 @@ export async function startCluster({ origins = [] } = {}) {
   };
 }
 
-async function serve(data, api, web, flags) {
-  const what = ["serve", "--api", api, "--web", web, "--data", data, "--exchange-limit", "0", ...flags];
-  const env = { ...process.env, BOXD_LOCAL_API_KEY: API_KEY };
-  const child = spawn(paths.cluster(), what, { env, stdio: ["ignore", "pipe", "inherit"] });
+async function serve(flags, apiKey, hear) {
+  const env = { ...process.env, ...(apiKey && { BOXD_LOCAL_API_KEY: apiKey }) };
+  const child = spawn(paths.cluster(), ["serve", "--exchange-limit", "0", ...flags], { env, stdio: ["ignore", "pipe", "pipe"] });
+  for (const output of [child.stdout, child.stderr]) output.setEncoding("utf8").on("data", hear);
+  child.stderr.pipe(process.stderr, { end: false });
   const exit = once(child, "exit");
   const line = once(createInterface({ input: child.stdout }), "line");
   const [said] = await Promise.race([line, exit.then(() => ["nothing"])]);

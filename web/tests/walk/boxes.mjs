@@ -1,6 +1,7 @@
 // Who is calling, and a box: made, found, listed.
 
 import { equal, ok } from "./check.mjs";
+import { intercept } from "./intercept.mjs";
 
 /** Writes to the console what it finds in a file: what `echo >` puts there shows in the box's log. */
 const MAIN = "mkfifo lines 2>/dev/null; echo booted, $GREETING; exec cat <>lines";
@@ -51,6 +52,52 @@ export const steps = {
     const all = await compute.box.list();
     ok(all.every((one) => one instanceof boxd.Box), "not all are Boxes");
     equal(all.filter(({ id }) => id === box.id).map(({ name, status }) => [name, status]), [[box.name, "running"]]);
+  },
+
+  async "a box is made as configured"({ compute }) {
+    const disk = await compute.disk.create(`configured-${Math.random().toString(36).slice(2, 10)}`, { size: 2 ** 20 });
+    const box = await compute.box.create({
+      image: "ubuntu:latest",
+      config: {
+        vcpu: 1,
+        memory: 256 * 2 ** 20,
+        disk: "1G",
+        env: { WORD: "two words" },
+        cmd: ["sh", "-c", 'echo "$WORD"; exec sleep infinity'],
+        restartPolicy: "on-failure",
+        autoSuspendTimeoutSecs: 3600,
+        autoDestroyTimeoutSecs: 7200,
+        network: { ssh: false, proxies: [{ name: "api", port: 3001 }] },
+        volumes: [{ diskId: disk.id, mountPath: "/mnt/data", readOnly: true }],
+      },
+    });
+    try {
+      ok(box.name.length > 0 && box.url.length > 0, "it has no name or no URL");
+      await box.waitUntilReady();
+      const { image, restartPolicy, diskBytes, autoSuspendTimeoutSecs } = await compute.box.get(box.id);
+      equal([image, restartPolicy, autoSuspendTimeoutSecs], ["ubuntu:latest", "on-failure", 3600], "what it was made with");
+      equal(diskBytes, 2 ** 30, "size of its disk");
+      for await (const line of box.streamLogs({ follow: true }).lines()) if (line === "two words") break;
+      const [place] = (await disk.refresh()).attachments;
+      equal([place.boxId, place.mountPath, place.readOnly], [box.id, "/mnt/data", true], "where the disk is");
+      equal((await box.execShell("touch /mnt/data/x 2>/dev/null || echo refused")).stdout, "refused\n", "a write to it");
+      const proxies = (await box.proxies()).filter(({ isDefault }) => !isDefault);
+      equal(proxies.map(({ name, port }) => [name, port]), [["api", 3001]], "its proxies");
+    } finally {
+      await box.destroy();
+      await disk.destroy();
+    }
+  },
+
+  async "a state that is not known is told as it came"({ box, compute }) {
+    // A newer cluster's word for it, of the same length.
+    const renamed = async (_, pass) => {
+      const answer = await pass();
+      const bytes = new Uint8Array(await answer.arrayBuffer());
+      const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("").replace("running", "dancing");
+      return new Response(Uint8Array.from(text, (letter) => letter.charCodeAt(0)), answer);
+    };
+    await intercept(renamed, async () => equal((await compute.box.get(box.id)).status, "dancing", "status"));
   },
 
   async "a box shows its fields and nothing else"({ box }) {

@@ -80,11 +80,11 @@ export const steps = {
   },
 
   async "a hibernated box goes on with its memory"({ box }) {
-    await box.execShell("sleep 4321 > /dev/null 2>&1 &");
+    const started = await box.execShell("sleep 300 > /dev/null 2>&1 & echo $!");
     await box.hibernate();
     equal([box.status, (await box.refresh()).status], ["hibernated", "hibernated"], "status");
     await box.wake();
     equal([box.status, (await box.refresh()).status], ["running", "running"], "status");
-    equal((await box.exec(["pkill", "-fx", "sleep 4321"])).exitCode, 0, "whether the process was still there");
+    equal((await box.exec(["kill", started.stdout.trim()])).exitCode, 0, "whether the process was still there");
   },
 };

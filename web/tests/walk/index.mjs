@@ -2,6 +2,7 @@
 
 import * as access from "./access.mjs";
 import * as boxes from "./boxes.mjs";
+import * as clients from "./clients.mjs";
 import * as commands from "./commands.mjs";
 import * as failures from "./failures.mjs";
 import * as files from "./files.mjs";
@@ -12,7 +13,7 @@ import * as resources from "./resources.mjs";
 import * as streams from "./streams.mjs";
 
 /** In this order: each may use what the ones before it made. */
-const AREAS = [boxes, commands, files, folders, streams, places, resources, access, failures, ends];
+const AREAS = [boxes, commands, files, folders, streams, places, resources, access, clients, failures, ends];
 const STEPS = Object.assign({}, ...AREAS.map(({ steps }) => steps));
 
 export const NAMES = Object.keys(STEPS);
