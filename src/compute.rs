@@ -19,7 +19,9 @@ use crate::error::Result;
 use crate::networks::Networks;
 use crate::templates::Templates;
 use crate::tokens::Tokens;
-use crate::transport::{ChannelSettings, DefaultTransport, EncodedMessage, Method, Rpc, Transport};
+use crate::transport::{
+    ChannelSettings, DefaultTransport, EncodedMessage, GivenWebSocket, Method, Rpc, Transport,
+};
 use crate::wire::{self, methods};
 
 /// A boxd cluster, as one caller sees it.
@@ -226,6 +228,7 @@ pub struct ComputeBuilder<T = ()> {
     connect_timeout: Duration,
     keepalive: Option<Duration>,
     message_limit: usize,
+    pub(crate) web_socket: GivenWebSocket,
     transport: T,
 }
 
@@ -238,6 +241,7 @@ impl Default for ComputeBuilder {
             connect_timeout: Duration::from_secs(10),
             keepalive: Some(Duration::from_secs(30)),
             message_limit: crate::transport::DEFAULT_MESSAGE_LIMIT,
+            web_socket: GivenWebSocket::default(),
             transport: (),
         }
     }
@@ -318,7 +322,8 @@ impl<T> ComputeBuilder<T> {
     }
 
     /// How often HTTP/2 pings go out while calls are open, so that a dead connection is noticed. Default: 30 s; `None`
-    /// turns them off. Of no effect with a transport of your own.
+    /// turns them off. In a browser, a WebSocket that has gone is noticed within one and a half of it. Of no effect with
+    /// a transport of your own.
     #[must_use]
     pub fn keepalive(mut self, interval: impl Into<Option<Duration>>) -> Self {
         self.keepalive = interval.into();
@@ -335,8 +340,18 @@ impl<T> ComputeBuilder<T> {
     /// Sends calls through a transport of your own. Only `exchange_url` of the addresses matters then.
     #[must_use]
     pub fn transport<U: Transport>(self, transport: U) -> ComputeBuilder<U> {
-        let Self { settings, timeouts, retry, connect_timeout, keepalive, message_limit, .. } = self;
-        ComputeBuilder { settings, timeouts, retry, connect_timeout, keepalive, message_limit, transport }
+        let Self { settings, timeouts, retry, connect_timeout, keepalive, message_limit, web_socket, .. } =
+            self;
+        ComputeBuilder {
+            settings,
+            timeouts,
+            retry,
+            connect_timeout,
+            keepalive,
+            message_limit,
+            web_socket,
+            transport,
+        }
     }
 }
 
@@ -359,6 +374,7 @@ impl ComputeBuilder {
             keepalive: self.keepalive,
             message_limit: self.message_limit,
             retry: self.retry,
+            web_socket: self.web_socket,
         })?;
         Ok(Compute::assemble(transport, resolved, self.timeouts, self.retry))
     }

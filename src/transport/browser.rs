@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
+use send_wrapper::SendWrapper;
 
 use super::{
     Call, Capabilities, ChannelSettings, EncodedMessage, GrpcWebTransport, MessageStream, Reply, Status,
     Transport, WebSocketTransport,
 };
+use crate::ComputeBuilder;
 use crate::config::Endpoint;
 use crate::error::Result;
 
@@ -35,7 +37,10 @@ impl BrowserTransport {
     }
 
     pub(crate) fn connect(settings: &ChannelSettings) -> Result<Self> {
-        let transport = Self::to(&settings.endpoint)?.message_limit(settings.message_limit);
+        let mut transport = Self::to(&settings.endpoint)?.message_limit(settings.message_limit);
+        if let Some(constructor) = &settings.web_socket {
+            transport = transport.web_socket((**constructor).clone());
+        }
         // As long as HTTP/2 takes to notice: an interval, and half of one for the answer.
         Ok(transport.keepalive(settings.keepalive.map(|interval| interval + interval / 2)))
     }
@@ -58,6 +63,15 @@ impl BrowserTransport {
     #[must_use]
     pub fn web_socket(self, constructor: js_sys::Function) -> Self {
         Self { sockets: self.sockets.web_socket(constructor), ..self }
+    }
+}
+
+impl ComputeBuilder {
+    /// The constructor of the WebSockets to use, as [`BrowserTransport::web_socket`].
+    #[must_use]
+    pub fn web_socket(mut self, constructor: js_sys::Function) -> Self {
+        self.web_socket = Some(SendWrapper::new(constructor));
+        self
     }
 }
 

@@ -76,7 +76,15 @@ pub(crate) struct ChannelSettings {
     pub(crate) keepalive: Option<Duration>,
     pub(crate) message_limit: usize,
     pub(crate) retry: Retry,
+    #[cfg_attr(not(browser), allow(dead_code))]
+    pub(crate) web_socket: GivenWebSocket,
 }
+
+/// What makes WebSockets where the host has none: a constructor in JavaScript, and nothing elsewhere.
+#[cfg(not(browser))]
+pub(crate) type GivenWebSocket = ();
+#[cfg(browser)]
+pub(crate) type GivenWebSocket = Option<send_wrapper::SendWrapper<js_sys::Function>>;
 
 /// The largest message that a transport takes or sends unless told otherwise: 64 MiB.
 ///

@@ -42,6 +42,8 @@ const HEARTBEAT: &str = "grpc-websockets-heartbeat";
 
 /// How long a WebSocket may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A server sends no more than one sign of life a second, and three may be missed.
+const SHORTEST_KEEPALIVE: Duration = Duration::from_secs(if cfg!(browser) { 3 } else { 0 });
 /// What a server that has gone is noticed within, unless told otherwise.
 const KEEPALIVE: Duration = Duration::from_secs(45);
 
@@ -165,10 +167,10 @@ impl<C: Connect> WebSocketTransport<C> {
     /// error. Default: 45 s; `None` leaves it to the operating system, which may take a quarter of an hour.
     ///
     /// Natively the server is pinged, in a browser it is asked for a heartbeat: there, a server that knows no
-    /// heartbeat is not watched.
+    /// heartbeat is not watched, and the shortest time is 3 s.
     #[must_use]
     pub fn keepalive(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.keepalive = limit.into();
+        self.keepalive = limit.into().map(|limit| limit.max(SHORTEST_KEEPALIVE));
         self
     }
 

@@ -15,22 +15,23 @@ const SILENCE = 3;
 const TEXT = 4;
 
 /**
- * Opens a WebSocket within `patience` milliseconds; `Given` makes it in place of the host's own. It answers `read()`, a
- * promise of the next message, or of nothing after an end without a complaint; `write(message)`, a promise, which is kept
- * when more can be written; and `close()`. What fails does so with `{ code, reason }`.
+ * Opens a WebSocket; `Given` makes it in place of the host's own. It answers `opened`, a promise that is kept within
+ * `patience` milliseconds or fails; then `read()`, a promise of the next message, or of nothing after an end without a
+ * complaint; `write(message)`, a promise, which is kept when more can be written; and at any time `close()`. What fails
+ * does so with `{ code, reason }`.
  *
  * Empty messages are signs of life, and not handed out. Once there was one, silence for `limit` milliseconds is an end.
  */
-export async function open(url, protocol, Given, patience, limit) {
+export function open(url, protocol, Given, patience, limit) {
   const { WebSocket: Sockets, WebSocketStream: Streams } = globalThis;
   let ends;
   try {
     if (Given || !Streams) ends = plain(new (Given || Sockets)(url, [protocol]));
     else ends = streamed(new Streams(url, { protocols: [protocol] }));
-    await within(patience, ends);
   } catch (error) {
-    throw { code: Given || Streams || Sockets ? UNOPENED : NONE_HERE, reason: error?.message };
+    ends = { opened: Promise.reject(error), close() {} };
   }
+  const code = Given || Streams || Sockets ? UNOPENED : NONE_HERE;
   let waiting = false;
   let alive = false;
   let silent = 0;
@@ -43,6 +44,10 @@ export async function open(url, protocol, Given, patience, limit) {
   };
   const watch = limit && setInterval(tick, limit / 3);
   return {
+    opened: within(patience, ends).catch((error) => {
+      clearInterval(watch);
+      throw { code, reason: error?.message };
+    }),
     async read() {
       for (;;) {
         waiting = true;
@@ -54,13 +59,16 @@ export async function open(url, protocol, Given, patience, limit) {
         if (!value) break;
         alive = true;
       }
+      clearInterval(watch);
       end ??= await ends.closed;
       if (end.code !== 1000) throw end;
     },
-    write: ends.write,
+    write: (message) => ends.write(message),
     close() {
       clearInterval(watch);
       ends.close();
+      // What has come is not to hold up the other side's farewell.
+      ends.reader?.cancel().catch(() => {});
     },
   };
 }
@@ -100,7 +108,11 @@ function plain(socket) {
     reader: readable.getReader(),
     async write(message) {
       socket.send(message);
-      while (socket.bufferedAmount > UNSENT) await new Promise((resolve) => setTimeout(resolve, LOOK));
+      while (socket.bufferedAmount > UNSENT) {
+        await new Promise((resolve) => setTimeout(resolve, LOOK));
+        // Then what is unsent remains so.
+        if (socket.readyState > 1) throw 0;
+      }
     },
   };
   ends.closed = new Promise((resolve) => {

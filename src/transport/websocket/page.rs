@@ -22,10 +22,12 @@ use crate::transport::{Code, Status};
 
 #[wasm_bindgen(module = "/src/transport/websocket/page.js")]
 extern "C" {
-    fn open(url: &str, protocol: &str, given: Option<&Function>, patience: f64, limit: f64) -> Promise;
+    fn open(url: &str, protocol: &str, given: Option<&Function>, patience: f64, limit: f64) -> Ends;
 
     type Ends;
 
+    #[wasm_bindgen(method, getter)]
+    fn opened(this: &Ends) -> Promise;
     #[wasm_bindgen(method)]
     fn read(this: &Ends) -> Promise;
     #[wasm_bindgen(method)]
@@ -61,13 +63,14 @@ impl Sockets {
 
 impl Connect for Sockets {
     fn connect(&self, request: Open) -> BoxFuture<'static, Result<Socket, Status>> {
-        Box::pin(SendWrapper::new(Opening { given: self.given.as_deref().cloned(), promise: None, request }))
+        Box::pin(SendWrapper::new(Opening { given: self.given.as_deref().cloned(), begun: None, request }))
     }
 }
 
 struct Opening {
     given: Option<Function>,
-    promise: Option<JsFuture>,
+    /// Dropped, it gives the attempt up.
+    begun: Option<(Rc<Closing>, JsFuture)>,
     request: Open,
 }
 
@@ -75,14 +78,16 @@ impl Future for Opening {
     type Output = Result<Socket, Status>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { given, promise, request } = &mut *self;
-        let opening = promise.get_or_insert_with(|| {
+        let Self { given, begun, request } = &mut *self;
+        let (ends, opened) = begun.get_or_insert_with(|| {
             let limit = request.keepalive.map_or(0.0, milliseconds);
             let patience = milliseconds(CONNECT_TIMEOUT);
-            open(&request.url(), PROTOCOL, given.as_ref(), patience, limit).into()
+            let ends = open(&request.url(), PROTOCOL, given.as_ref(), patience, limit);
+            let opened = JsFuture::from(ends.opened());
+            (Rc::new(Closing(ends)), opened)
         });
-        let ends = ready!(Pin::new(opening).poll(cx)).map_err(|end| status(request, end))?;
-        let ends = Rc::new(Closing(ends.unchecked_into()));
+        ready!(Pin::new(opened).poll(cx)).map_err(|end| status(request, end))?;
+        let ends = ends.clone();
         let sender = Sending(SendWrapper::new((ends.clone(), None)));
         let receiver = SendWrapper::new(Receiving { ends, read: None, request: request.clone() });
         Poll::Ready(Ok(Socket { sender: Box::pin(sender), receiver: Box::pin(receiver) }))
