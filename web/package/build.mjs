@@ -96,6 +96,10 @@ async function bundle(names) {
     external: ["./boxd.wasm", "./boxd.wasm.base64.js"],
     plugins: [rename],
   });
+  for (const format of ["esm", "cjs"]) {
+    const outExtension = { ".js": format === "cjs" ? ".cjs" : ".js" };
+    await build({ ...shared, entryPoints: ["src/xterm.ts"], outdir: "dist", outExtension, format });
+  }
   await build({
     ...shared,
     entryPoints: ["src/index.inline.ts"],
@@ -126,7 +130,7 @@ function types() {
   writeFileSync(join(dist, "index.d.cts"), 'export * from "./api.cjs";\n');
 }
 
-/** The modules whose types can be seen from `api.ts`. */
+/** The modules whose types can be seen from `api.ts` and `xterm.ts`. */
 const REACHABLE = [
   "api",
   "api-keys",
@@ -143,6 +147,7 @@ const REACHABLE = [
   "templates",
   "tokens",
   "types",
+  "xterm",
 ];
 
 rmSync(dist, { recursive: true, force: true });

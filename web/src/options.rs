@@ -182,6 +182,12 @@ impl Options {
         if let Some(limit) = self.time("idleTimeoutMs") {
             builder = builder.idle_timeout(limit);
         }
+        if let Some(interval) = self.time("keepaliveMs") {
+            builder = builder.keepalive((!interval.is_zero()).then_some(interval));
+        }
+        if let Some(constructor) = self.function("webSocket") {
+            builder = builder.web_socket(constructor);
+        }
         let retries = if self.get("retries").is_some() { self.count("retries", u32::MAX) } else { 2 };
         let pause = self.time("retryDelayMs").unwrap_or(Duration::from_millis(500));
         self.check()?;

@@ -11,7 +11,7 @@ describe("walk", () => {
   let app, cluster, pages, browser;
 
   before(async () => {
-    app = await installApp("walk", ["program", "page"]);
+    app = await installApp("walk", ["program", "page"], ["ws"]);
     cluster = await startCluster();
     pages = await servePages(app);
     browser = await launch();

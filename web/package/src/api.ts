@@ -31,7 +31,7 @@ export {
 } from "./errors.js";
 export { init } from "./load.js";
 export { NetworkService, type CreateNetworkOptions, type Network } from "./networks.js";
-export { ExecProcess, ExecStdin } from "./process.js";
+export { ExecProcess, ExecStdin, type OpenProcess } from "./process.js";
 export { ExecOutput, ExecResult } from "./result.js";
 export { ByteStream } from "./stream.js";
 export {
@@ -77,5 +77,7 @@ export type {
   SuspendResult,
   VolumeMount,
   WaitOptions,
+  WebSocketConstructor,
+  WebSocketLike,
   WriteFileOptions,
 } from "./types.js";

@@ -1,7 +1,7 @@
 import { checkPath, checkPort, dates, given, wholeSeconds } from "./check.js";
 import type { Client } from "./client.js";
 import { toBody, toBytes } from "./content.js";
-import { ExecProcess } from "./process.js";
+import { ExecProcess, type OpenProcess } from "./process.js";
 import { ExecResult } from "./result.js";
 import type { ByteStream } from "./stream.js";
 import type {
@@ -169,10 +169,12 @@ export class Box implements BoxInfo {
    * ```
    */
   exec(command: readonly string[], options?: ExecOptions): Promise<ExecResult>;
+  /** Runs a program in the box, to be read and written to while it runs. */
+  exec(command: readonly string[], options: StreamOptions & { readonly keepStdinOpen: true; readonly stdin?: undefined }): Promise<OpenProcess>;
   /** Runs a program in the box, to be read while it runs. */
   exec(command: readonly string[], options: StreamOptions): Promise<ExecProcess>;
-  /** Runs a program in the box in a terminal. */
-  exec(command: readonly string[], options: InteractiveOptions): Promise<ExecProcess>;
+  /** Runs a program in the box in a terminal, to be talked to while it runs. */
+  exec(command: readonly string[], options: InteractiveOptions): Promise<OpenProcess>;
   exec(
     command: readonly string[],
     options?: ExecOptions | StreamOptions | InteractiveOptions,
@@ -189,10 +191,12 @@ export class Box implements BoxInfo {
    * ```
    */
   execShell(line: string, options?: ExecOptions): Promise<ExecResult>;
+  /** Runs a line in the box's shell, to be read and written to while it runs. */
+  execShell(line: string, options: StreamOptions & { readonly keepStdinOpen: true; readonly stdin?: undefined }): Promise<OpenProcess>;
   /** Runs a line in the box's shell, to be read while it runs. */
   execShell(line: string, options: StreamOptions): Promise<ExecProcess>;
-  /** Runs a line in the box's shell in a terminal. */
-  execShell(line: string, options: InteractiveOptions): Promise<ExecProcess>;
+  /** Runs a line in the box's shell in a terminal, to be talked to while it runs. */
+  execShell(line: string, options: InteractiveOptions): Promise<OpenProcess>;
   execShell(
     line: string,
     options?: ExecOptions | StreamOptions | InteractiveOptions,

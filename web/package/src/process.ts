@@ -23,7 +23,7 @@ export class ExecProcess {
   readonly stdout: ByteStream;
   /** The command's standard error, as {@link ExecProcess.stdout}. */
   readonly stderr: ByteStream;
-  /** The command's standard input, where it was left open. */
+  /** The command's standard input, where it was left open: with `keepStdinOpen` or `interactive`. */
   readonly stdin: ExecStdin | undefined;
   #core: Core | undefined;
   /** Who keeps the command going: outputs that are being read, waits. */
@@ -98,6 +98,15 @@ export class ExecProcess {
   }
 }
 
+/** A command whose standard input is open. */
+export interface OpenProcess extends ExecProcess {
+  /** The command's standard input. */
+  readonly stdin: ExecStdin;
+}
+
+/** As much of the input as crosses into the core at once: its memory never shrinks. */
+const PIECE = 256 * 1024;
+
 /** The standard input of a running command. */
 export class ExecStdin {
   readonly #core: Core;
@@ -112,11 +121,18 @@ export class ExecStdin {
     return new this(core);
   }
 
-  /** Sends input. Calls may overlap; they go out in turn. Settles when there is room for more. */
+  /**
+   * Sends input, waiting while the command is slow to read it. Calls may overlap; they go out in turn. Settles when there
+   * is room for more.
+   *
+   * @throws {@link BoxdError} when the command has ended or its call has failed; {@link ExecProcess.wait} says how.
+   */
   write(input: string | Uint8Array): Promise<void> {
     const bytes = typeof input === "string" ? new TextEncoder().encode(input) : input;
     const turn = this.#last.then(async () => {
-      await settle(() => this.#core.write(bytes));
+      for (let at = 0; at < bytes.length; at += PIECE) {
+        await settle(() => this.#core.write(bytes.subarray(at, at + PIECE)));
+      }
     });
     this.#last = turn.catch(() => undefined);
     return turn;

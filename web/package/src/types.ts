@@ -62,6 +62,39 @@ export interface ComputeOptions {
   readonly retries?: number | undefined;
   /** The pause before the first repetition; it doubles each time, with jitter. Default: 500. */
   readonly retryDelayMs?: number | undefined;
+  /**
+   * Once a WebSocket has been silent for one and a half of this, not even with the signs of life that it is asked for, it
+   * is taken as lost and its call ends with a {@link ConnectionError}. Default: 30,000; 2,000 is the shortest; 0 waits
+   * for the operating system to notice.
+   */
+  readonly keepaliveMs?: number | undefined;
+  /**
+   * The constructor of WebSockets, in place of the host's own. Node 20 has none: pass in the one of the npm package `ws`.
+   *
+   * @example
+   * ```ts
+   * import { WebSocket } from "ws";
+   * const compute = new Compute({ webSocket: WebSocket });
+   * ```
+   */
+  readonly webSocket?: WebSocketConstructor | undefined;
+}
+
+/** What makes WebSockets: a page's own `WebSocket`, or that of the npm package `ws`. */
+export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike;
+
+/** What is used of a WebSocket; its events are listened to by its `onopen`, `onmessage`, `onerror` and `onclose`. */
+export interface WebSocketLike {
+  /** In what form messages come. */
+  binaryType: string;
+  /** How many bytes have not been sent yet. */
+  readonly bufferedAmount: number;
+  /** 1 while it is open, more when it no longer is. */
+  readonly readyState: number;
+  /** Sends a message. */
+  send(message: Uint8Array<ArrayBuffer>): void;
+  /** Closes it. */
+  close(): void;
 }
 
 /** What the server last said of a box. */
@@ -207,19 +240,16 @@ export interface StreamOptions extends CommandOptions {
   /** Gives the running process. */
   readonly stream: true;
   /**
-   * Leaves the command's standard input open, for {@link ExecProcess.stdin}. That needs a connection in both directions
-   * at once, which `fetch` is not: it is refused with `UNIMPLEMENTED` before anything is sent. Give
-   * {@link CommandOptions.stdin} up front instead.
+   * Leaves the command's standard input open, for {@link ExecProcess.stdin}. Such a command goes over a WebSocket, since
+   * `fetch` cannot send while it receives. Where the host has none and {@link ComputeOptions.webSocket} gives none, it
+   * fails with `UNIMPLEMENTED`, and nothing is sent.
    */
   readonly keepStdinOpen?: boolean | undefined;
 }
 
 /** How a command is run in a terminal. */
 export interface InteractiveOptions extends Omit<CommandOptions, "stdin"> {
-  /**
-   * Gives the command a terminal, and its input open. That needs a connection in both directions at once, which `fetch`
-   * is not: it is refused with `UNIMPLEMENTED` before anything is sent.
-   */
+  /** Gives the command a terminal, and leaves its input open: over a WebSocket, as {@link StreamOptions.keepStdinOpen}. */
   readonly interactive: true;
   /** The terminal's width. Default: 80. */
   readonly cols?: number | undefined;

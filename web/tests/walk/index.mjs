@@ -4,6 +4,7 @@ import * as access from "./access.mjs";
 import * as boxes from "./boxes.mjs";
 import * as clients from "./clients.mjs";
 import * as commands from "./commands.mjs";
+import * as duplex from "./duplex.mjs";
 import * as failures from "./failures.mjs";
 import * as files from "./files.mjs";
 import * as folders from "./folders.mjs";
@@ -13,18 +14,19 @@ import * as resources from "./resources.mjs";
 import * as streams from "./streams.mjs";
 
 /** In this order: each may use what the ones before it made. */
-const AREAS = [boxes, commands, files, folders, streams, places, resources, access, clients, failures, ends];
+const AREAS = [boxes, commands, files, folders, streams, duplex, places, resources, access, clients, failures, ends];
 const STEPS = Object.assign({}, ...AREAS.map(({ steps }) => steps));
 
 export const NAMES = Object.keys(STEPS);
 
 /**
- * `boxd`: the package's exports. `options`: `{ apiUrl, exchangeUrl, apiKey }` of the cluster.
+ * `boxd`: the package's exports. `options`: `{ apiUrl, exchangeUrl, apiKey }` of the cluster. `webSocket`: a constructor for
+ * where there is none.
  *
  * Answers a record per step: `{ name, ms }`, with `error` in words where it failed.
  */
-export async function walk(boxd, options) {
-  const walker = { boxd, options, compute: new boxd.Compute(options), box: undefined };
+export async function walk(boxd, options, webSocket) {
+  const walker = { boxd, options, webSocket, compute: new boxd.Compute(options), box: undefined };
   const results = [];
   for (const [name, step] of Object.entries(STEPS)) {
     const start = performance.now();
