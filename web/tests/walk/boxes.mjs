@@ -13,7 +13,8 @@ export const steps = {
   async "whoami tells who is calling"({ compute }) {
     const me = await compute.whoami();
     ok(me.userId.length > 0, "there is no user id");
-    ok(Array.isArray(me.fingerprints), "there are no fingerprints");
+    ok(me.defaultNetworkId.length > 0, "there is no default network");
+    ok(Array.isArray(me.fingerprints) && typeof me.displayName === "string", "there are no fingerprints, or no name");
   },
 
   async "config tells the cluster's defaults"({ compute }) {
@@ -72,8 +73,9 @@ export const steps = {
       },
     });
     try {
-      ok(box.name.length > 0 && box.url.length > 0, "it has no name or no URL");
+      ok(box.name.length > 0 && new URL(box.url).hostname.startsWith(`${box.name}.`), `it is reached at ${box.url}`);
       await box.waitUntilReady();
+      ok(box.publicIp.length > 0 && box.bootTimeMs > 0, `it has booted in ${box.bootTimeMs} ms at "${box.publicIp}"`);
       const { image, restartPolicy, diskBytes, autoSuspendTimeoutSecs } = await compute.box.get(box.id);
       equal([image, restartPolicy, autoSuspendTimeoutSecs], ["ubuntu:latest", "on-failure", 3600], "what it was made with");
       equal(diskBytes, 2 ** 30, "size of its disk");

@@ -50,6 +50,24 @@ export const steps = {
     ok(error.message.includes("/tmp/no-such-file"), `the error does not name the path: ${error.message}`);
   },
 
+  async "what cannot be written says why"({ box, boxd }) {
+    const error = await rejects(box.writeFile("x", "/etc/hostname/x"), boxd.BoxdError);
+    ok(error.message.includes("/etc/hostname/x") && error.message.includes(box.name), `it does not say where: ${error.message}`);
+    const { message, grpcCode } = await rejects(box.writeFile("x", ""), boxd.InvalidArgumentError);
+    ok(message.startsWith("path: ") && grpcCode === undefined, `it was not refused as a path: ${message}`);
+    const directory = await rejects(box.readFile("/etc"), boxd.BoxdError);
+    ok(directory.message.includes("/etc"), `it does not name the path: ${directory.message}`);
+  },
+
+  async "a file of this machine goes in"({ box }) {
+    // What was picked in a page is a `File`; Node, Deno and Bun open one as a `Blob`.
+    const fs = globalThis.process?.getBuiltinModule?.("node:fs");
+    const self = import.meta.url;
+    const file = fs?.openAsBlob && self ? await fs.openAsBlob(new URL(self)) : new File(["picked by a user\n"], "notes.txt");
+    equal(await box.writeFile(file, "/tmp/of-this-machine"), file.size, "bytes written");
+    equal(await box.readFile("/tmp/of-this-machine", { as: "text" }), await file.text(), "content");
+  },
+
   async "64 MiB go up and down with progress, and arrive whole"({ box }) {
     const content = pattern(LARGE);
     const hash = await sha256(content);
