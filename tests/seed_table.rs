@@ -68,7 +68,8 @@ fn every_test_that_the_table_names_exists() {
         for (form, cell) in forms.iter().zip(&cells[2..]) {
             let names: Vec<&str> = cell.split('`').skip(1).step_by(2).collect();
             if names.is_empty() != NOT_IN.contains(&(id, form)) {
-                wrong.push(format!("{id} names {} in {form}", if names.is_empty() { "no test" } else { "tests" }));
+                let what = if names.is_empty() { "no test" } else { "tests" };
+                wrong.push(format!("{id} names {what} in {form}"));
             }
             for name in names {
                 match name.split_once("::") {
