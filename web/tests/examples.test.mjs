@@ -92,13 +92,14 @@ describe("examples", () => {
     const browser = await launch();
     try {
       const { apiUrl, exchangeUrl, apiKey } = cluster.options;
-      const hash = new URLSearchParams({ api: apiUrl, exchange: exchangeUrl, key: apiKey });
+      const hash = new URLSearchParams({ api: apiUrl, exchange: exchangeUrl });
       const { page } = await open(browser, `${pages.url}/index.html#${hash}`);
       const failures = [];
       page.on("pageerror", (error) => failures.push(error));
       const output = page.locator("#output");
       const seen = (text) => output.filter({ hasText: text }).waitFor({ timeout: 30_000 });
 
+      await page.fill("#key", apiKey);
       await page.click("#create");
       await seen("is ready.");
       assert.equal(await page.textContent("#status"), "running");
