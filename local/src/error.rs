@@ -46,7 +46,7 @@ pub enum Error {
     BadOrigin(String),
     /// The address that shall be called is none.
     #[error(
-        "{0:?} is not the address of a server: write https://host:port, or http://host:port for plaintext"
+        "{0:?} is not the address of a server: write https://host:port, or http://host:port for plaintext, without a user"
     )]
     BadUrl(String),
     /// This machine cannot run boxes; the message says what to install or enable.
@@ -58,6 +58,14 @@ pub enum Error {
     /// A fault of boxd-local itself.
     #[error("{0}")]
     Internal(String),
+}
+
+impl Error {
+    /// [`Error::BadUrl`], without the password that may stand in it.
+    pub(crate) fn bad_url(url: &str) -> Self {
+        let shown = url.rsplit_once('@').map_or_else(|| url.to_owned(), |(_, host)| format!("…@{host}"));
+        Self::BadUrl(shown)
+    }
 }
 
 impl From<store::StoreError> for Error {

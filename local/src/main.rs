@@ -1,8 +1,10 @@
 //! `boxd-local serve`: a boxd cluster on this machine. `boxd-local gateway`: a way for pages to a cluster elsewhere.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -95,6 +97,8 @@ struct GatewayOptions {
     allow_remote: bool,
 }
 
+/// More than any key.
+const KEY_FILE_BYTES: u64 = 4096;
 /// How long calls have to end once a gateway is told to.
 const CALLS_END: Duration = Duration::from_secs(5);
 
@@ -163,12 +167,9 @@ async fn serve(options: Serve) -> Result<(), Box<dyn std::error::Error>> {
 async fn gateway(options: GatewayOptions) -> Result<(), Box<dyn std::error::Error>> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let key = match options.api_key_file {
-        Some(file) => Some(
-            std::fs::read_to_string(&file)
-                .map_err(|error| format!("reading the API key in {}: {error}", file.display()))?
-                .trim()
-                .to_owned(),
-        ),
+        Some(file) => {
+            Some(key_in(&file).map_err(|error| format!("the API key in {}: {error}", file.display()))?)
+        }
         None => std::env::var("BOXD_API_KEY").ok().filter(|key| !key.is_empty()),
     };
     let mut builder = Gateway::builder(options.upstream)
@@ -198,6 +199,20 @@ async fn gateway(options: GatewayOptions) -> Result<(), Box<dyn std::error::Erro
     }
     gateway.shutdown(CALLS_END).await;
     Ok(())
+}
+
+/// The API key that a file holds. Whoever made the file decides who reads it, but is told.
+fn key_in(file: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let file = File::open(file)?;
+    if file.metadata()?.permissions().mode() & 0o077 != 0 {
+        eprintln!("warning: others than its owner may use the file with the API key; `chmod 600` it");
+    }
+    file.take(KEY_FILE_BYTES).read_to_string(&mut text)?;
+    match text.trim() {
+        "" => Err(io::Error::new(io::ErrorKind::InvalidData, "there is none in it")),
+        key => Ok(key.to_owned()),
+    }
 }
 
 /// `boxd-local` in `$XDG_DATA_HOME`, or in `~/.local/share`.

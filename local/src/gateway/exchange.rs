@@ -64,18 +64,18 @@ async fn minted(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Response {
-    if let Err(wait) = exchange.asked.check(from) {
-        let seconds = wait.as_secs() + 1;
-        let answer =
-            refused(StatusCode::TOO_MANY_REQUESTS, "too many tokens were asked for; keep the one you have");
-        return ([(header::RETRY_AFTER, seconds.to_string())], answer).into_response();
-    }
     // A browser names the page that asks, and lets no page name another.
     if !headers.get(header::ORIGIN).is_some_and(|origin| exchange.access.allows_origin(origin)) {
         return refused(
             StatusCode::FORBIDDEN,
             "this gateway makes tokens for pages, and for allowed ones alone",
         );
+    }
+    if let Err(wait) = exchange.asked.check(from) {
+        let seconds = wait.as_secs() + 1;
+        let answer =
+            refused(StatusCode::TOO_MANY_REQUESTS, "too many tokens were asked for; keep the one you have");
+        return ([(header::RETRY_AFTER, seconds.to_string())], answer).into_response();
     }
     let Ok(Asked { api_key }) = serde_json::from_slice(body) else {
         return refused(StatusCode::BAD_REQUEST, "send {\"api_key\": \"<the gateway's secret>\"}");

@@ -3,51 +3,75 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::{Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
-use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::{Body as HttpBody, Service};
+use tonic::{Code, Status};
 
-use super::upstream::{Place, Upstream};
+use super::outgoing::Outgoing;
+use super::upstream::{Fate, Place, Upstream};
 use crate::deadline;
+use crate::proxy::headers::strip;
 
-/// What is of a connection, or between a browser and its server, and no metadata of a call.
-const NO_METADATA: [HeaderName; 17] = [
+/// What a browser tells a server, or says of a body, and no metadata of a call. `sec-…` is another.
+const NO_METADATA: [HeaderName; 10] = [
     header::ACCEPT,
     header::ACCEPT_ENCODING,
     header::ACCEPT_LANGUAGE,
-    header::CONNECTION,
     header::CONTENT_LENGTH,
     header::COOKIE,
     header::HOST,
-    HeaderName::from_static("keep-alive"),
     header::ORIGIN,
-    HeaderName::from_static("proxy-connection"),
     header::REFERER,
-    header::TE,
     header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
     HeaderName::from_static("x-grpc-web"),
-    header::PROXY_AUTHORIZATION,
 ];
+/// What makes credentials that outlive a page's.
+const CREDENTIALS: [&str; 3] = [
+    "/boxd.api.v1.BoxdApi/CreateToken",
+    "/boxd.api.v1.BoxdApi/CreateApiKey",
+    "/boxd.api.v1.BoxdApi/LinkSshKey",
+];
+/// How often a call that a connection did not take up is sent over the next one, and the pause before the second time;
+/// it doubles. Before the first there is none, since it is a new connection that is asked.
+const TURNED_AWAY: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// The service that carries calls to the upstream.
 #[derive(Clone)]
 pub(super) struct Forward {
     upstream: Arc<Upstream>,
+    /// The gateway holds a key, so that its pages are not to have credentials that last.
+    holds_key: bool,
 }
 
 impl Forward {
-    pub(super) fn new(upstream: Arc<Upstream>) -> Self {
-        Self { upstream }
+    pub(super) fn new(upstream: Arc<Upstream>, holds_key: bool) -> Self {
+        Self { upstream, holds_key }
+    }
+
+    fn refusal(&self, request: &Request<Body>) -> Option<Response<Body>> {
+        let content_type = request.headers().get(header::CONTENT_TYPE);
+        if request.method() != Method::POST || !content_type.is_some_and(is_grpc) {
+            let mut answer = Status::internal("only calls of gRPC are answered here").into_http();
+            *answer.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            return Some(answer);
+        }
+        let path = request.uri().path();
+        (self.holds_key && CREDENTIALS.contains(&path)).then(|| {
+            Status::permission_denied(
+                "this gateway holds the API key, so that pages get no credentials that last; make them elsewhere",
+            )
+            .into_http()
+        })
     }
 }
 
@@ -61,34 +85,35 @@ impl Service<Request<Body>> for Forward {
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        if let Some(answer) = self.refusal(&request) {
+            return Box::pin(async { Ok(answer) });
+        }
         let upstream = Arc::clone(&self.upstream);
         let limit = deadline::time(request.headers(), "grpc-timeout");
         let deadline = limit.map(|limit| (Instant::now() + limit, limit));
         prepare(&mut request);
         Box::pin(async move {
-            let (mut channel, place) = upstream.connection();
-            let answer = async {
-                std::future::poll_fn(|cx| channel.poll_ready(cx)).await?;
-                channel.call(request).await
-            };
+            let answer = carry(&upstream, request);
             let answer = match deadline {
                 None => answer.await,
-                Some((at, limit)) => match tokio::time::timeout_at(at, answer).await {
-                    Ok(answer) => answer,
-                    Err(_) => return Ok(out_of_time(limit).into_http()),
-                },
+                Some((at, limit)) => {
+                    tokio::time::timeout_at(at, answer).await.unwrap_or_else(|_| Err(out_of_time(limit)))
+                }
             };
-            Ok(match answer {
-                Ok(answer) => receive(answer, deadline, place).unwrap_or_else(Status::into_http),
-                Err(error) => unreachable(upstream.url(), &error).into_http(),
-            })
+            let answer = answer.and_then(|(answer, place)| receive(answer, deadline, place));
+            Ok(answer.unwrap_or_else(Status::into_http))
         })
     }
+}
+
+fn is_grpc(content_type: &HeaderValue) -> bool {
+    content_type.as_bytes().starts_with(b"application/grpc")
 }
 
 /// Leaves of the headers what is metadata, and says what HTTP/2 is to be told.
 fn prepare(request: &mut Request<Body>) {
     let headers = request.headers_mut();
+    strip(headers);
     for name in &NO_METADATA {
         headers.remove(name);
     }
@@ -102,6 +127,43 @@ fn prepare(request: &mut Request<Body>) {
     request.extensions_mut().clear();
 }
 
+/// Sends a call, over the next connection too when one did not take it up: such a call no server has carried out.
+async fn carry(upstream: &Upstream, request: Request<Body>) -> Result<(Response<Body>, Place), Status> {
+    let (head, body) = request.into_parts();
+    let outgoing = Outgoing::new(body);
+    let mut turned_away = 0;
+    loop {
+        let (mut channel, place) = upstream.connection();
+        let (body, taken) = outgoing.attempt();
+        let request = Request::from_parts(head.clone(), body);
+        let answer = async {
+            std::future::poll_fn(|cx| channel.poll_ready(cx)).await?;
+            channel.call(request).await
+        };
+        let error = match answer.await {
+            Ok(answer) => {
+                outgoing.settle();
+                return Ok((answer, place));
+            }
+            Err(error) => error,
+        };
+        let (status, fate) = upstream.failure(&error);
+        let untaken = match fate {
+            Fate::NotConnected => false,
+            Fate::NotTaken => true,
+            // Without its message, a server cannot have done what a call asks for.
+            Fate::Unknown => status.code() == Code::Unavailable && !taken.load(Ordering::Acquire),
+        };
+        if !untaken || !outgoing.is_at_hand() || turned_away == TURNED_AWAY {
+            return Err(status);
+        }
+        if turned_away > 0 {
+            tokio::time::sleep(PAUSE * 2_u32.pow(turned_away - 1)).await;
+        }
+        turned_away += 1;
+    }
+}
+
 /// The upstream's answer, if it is gRPC.
 fn receive(
     answer: Response<Body>,
@@ -110,14 +172,12 @@ fn receive(
 ) -> Result<Response<Body>, Status> {
     let headers = answer.headers();
     let said = headers.contains_key("grpc-status");
-    let content_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    if !said && (answer.status() != StatusCode::OK || !content_type.starts_with(b"application/grpc")) {
+    let content_type = headers.get(header::CONTENT_TYPE);
+    if !said && (answer.status() != StatusCode::OK || !content_type.is_some_and(is_grpc)) {
         let code = crate::websocket::code_of(answer.status());
-        let text = format!(
-            "the upstream answered HTTP {} ({:?}) instead of gRPC",
-            answer.status().as_u16(),
-            String::from_utf8_lossy(content_type)
-        );
+        let kind = String::from_utf8_lossy(content_type.map(HeaderValue::as_bytes).unwrap_or_default());
+        let text =
+            format!("the upstream answered HTTP {} ({kind:?}) instead of gRPC", answer.status().as_u16());
         return Err(Status::new(code, text));
     }
     let clock = deadline.map(|(at, limit)| (Box::pin(sleep_until(at)), limit));
@@ -126,20 +186,6 @@ fn receive(
 
 fn out_of_time(limit: Duration) -> Status {
     Status::deadline_exceeded(format!("not finished within {limit:?} (grpc-timeout)"))
-}
-
-fn unreachable(upstream: &http::Uri, error: &tonic::transport::Error) -> Status {
-    let mut text = format!("the gateway's upstream {upstream} does not answer: {error}");
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        // The channel reads `grpc-timeout` too.
-        if error.is::<tonic::TimeoutExpired>() {
-            return Status::deadline_exceeded("not finished in time (grpc-timeout)");
-        }
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    Status::unavailable(text)
 }
 
 /// The body of an answer. Whatever becomes of the upstream, it ends with a word on how the call went.
@@ -185,8 +231,13 @@ impl HttpBody for Answer {
                 Poll::Ready(Some(Ok(frame)))
             }
             Some(Err(error)) => {
+                let code = match error.code() {
+                    // What it calls a connection that broke.
+                    Code::Unknown => Code::Unavailable,
+                    code => code,
+                };
                 let text = format!("the upstream broke the call off: {}", error.message());
-                Poll::Ready(Some(Ok(this.end(&Status::unavailable(text)))))
+                Poll::Ready(Some(Ok(this.end(&Status::new(code, text)))))
             }
             None if this.said => {
                 this.body = None;

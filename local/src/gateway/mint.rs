@@ -60,16 +60,22 @@ impl Mint {
 
     /// A token for a page. The error is a sentence without secrets.
     pub(super) async fn token(&self) -> Result<Token, String> {
-        match self.create(false).await {
+        let bearer = self.bearer(None).await?;
+        match self.create(&bearer).await {
             // Its key may have been exchanged for a token that was revoked since.
-            Err(status) if status.code() == Code::Unauthenticated => self.create(true).await,
+            Err(status) if status.code() == Code::Unauthenticated => {
+                self.create(&self.bearer(Some(&bearer)).await?).await
+            }
             other => other,
         }
         .map_err(|status| format!("the upstream made no token: {}", status.message()))
     }
 
-    async fn create(&self, anew: bool) -> Result<Token, Status> {
-        let bearer = self.bearer(anew).await.map_err(Status::unavailable)?;
+    async fn create(&self, bearer: &str) -> Result<Token, Status> {
+        let mut bearer: AsciiMetadataValue = format!("Bearer {bearer}")
+            .parse()
+            .map_err(|_| Status::internal("the exchange's token holds what none may"))?;
+        bearer.set_sensitive(true);
         let mut request = Request::new(CreateTokenRequest { expires_in_secs: self.life.as_secs() });
         request.metadata_mut().insert("authorization", bearer);
         request.set_timeout(TIMEOUT);
@@ -82,20 +88,21 @@ impl Mint {
         };
         let answer = tokio::time::timeout(TIMEOUT, call).await;
         let answer = answer.unwrap_or_else(|_| Err(Status::deadline_exceeded("it took too long")))?;
-        let CreateTokenResponse { token, expires_at } = answer.into_inner();
+        let CreateTokenResponse { token, mut expires_at } = answer.into_inner();
+        if expires_at == 0 {
+            // An upstream that does not say gave what it was asked for.
+            expires_at = now().saturating_add_unsigned(self.life.as_secs());
+        }
         Ok(Token { token, expires_at })
     }
 
-    async fn bearer(&self, anew: bool) -> Result<AsciiMetadataValue, String> {
+    /// The gateway's own token: another one than that which was `refused`.
+    async fn bearer(&self, refused: Option<&str>) -> Result<String, String> {
         let mut held = self.token.lock().await;
-        let fresh = |token: &&Token| token.expires_at > now() + RENEW_SECS;
-        let token = match held.as_ref().filter(fresh).filter(|_| !anew) {
-            Some(token) => &token.token,
-            None => &held.insert(self.exchange.exchange(&self.key).await?).token,
-        };
-        let mut value: AsciiMetadataValue =
-            format!("Bearer {token}").parse().map_err(|_| "the exchange's token holds what none may")?;
-        value.set_sensitive(true);
-        Ok(value)
+        let good = held.as_ref().filter(|token| token.expires_at > now() + RENEW_SECS);
+        if let Some(token) = good.filter(|token| refused != Some(&*token.token)) {
+            return Ok(token.token.clone());
+        }
+        Ok(held.insert(self.exchange.exchange(&self.key).await?).token.clone())
     }
 }

@@ -7,6 +7,7 @@
 mod exchange;
 mod forward;
 mod mint;
+mod outgoing;
 mod post;
 mod upstream;
 
@@ -110,7 +111,7 @@ impl Builder {
         }
         let upstream = Arc::new(Upstream::new(&self.upstream)?);
         let exchange = match &self.exchange_url {
-            Some(url) => url.parse().map_err(|_| Error::BadUrl(url.clone()))?,
+            Some(url) => url.parse().map_err(|_| Error::bad_url(url))?,
             None => exchange_url(upstream.url())?,
         };
         let client = post::Client::new(exchange)?;
@@ -127,8 +128,10 @@ impl Builder {
         let secret = mint.as_ref().map(|mint| mint.secret().to_owned());
         let exchange = exchange::router(mint, client, access.clone());
         let stop = CancellationToken::new();
-        let serving = tokio::spawn(run(listener, access, exchange, Forward::new(upstream), stop.clone()));
-        Ok(Gateway { address, secret, stop, serving })
+        let control = Control::default();
+        let forward = Forward::new(upstream, secret.is_some());
+        let serving = tokio::spawn(run(listener, access, exchange, forward, control.clone(), stop.clone()));
+        Ok(Gateway { address, secret, control, stop, serving })
     }
 }
 
@@ -144,10 +147,10 @@ impl fmt::Debug for Builder {
 }
 
 /// A gateway that runs. Dropped, it ends, and its calls with it.
-#[derive(Debug)]
 pub struct Gateway {
     address: SocketAddr,
     secret: Option<String>,
+    control: Control,
     stop: CancellationToken,
     serving: tokio::task::JoinHandle<()>,
 }
@@ -182,15 +185,26 @@ impl Gateway {
         self.secret.as_deref()
     }
 
-    /// Takes no more calls, and gives those that run so much time.
+    /// Takes no more calls, and gives those that run so much time. What is left then is cut off.
     pub async fn shutdown(mut self, grace: Duration) {
         self.stop.cancel();
         tokio::time::timeout(grace, &mut self.serving).await.ok();
     }
 }
 
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway")
+            .field("address", &self.address)
+            .field("holds_a_key", &self.secret.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Drop for Gateway {
     fn drop(&mut self) {
+        self.stop.cancel();
+        self.control.close();
         self.serving.abort();
     }
 }
@@ -200,6 +214,7 @@ async fn run(
     access: Access,
     exchange: axum::Router,
     forward: Forward,
+    control: Control,
     stop: CancellationToken,
 ) {
     let sockets = GrpcWebSocketLayer::new().connections(WEBSOCKETS).keepalive(KEEPALIVE);
@@ -220,7 +235,7 @@ async fn run(
         .initial_connection_window_size(CONNECTION_WINDOW)
         .keep_alive_interval(KEEPALIVE)
         .keep_alive_timeout(KEEPALIVE / 2);
-    tokio::join!(serve(listener, http, service, Control::default(), stop.clone()), async {
+    tokio::join!(serve(listener, http, service, control, stop.clone()), async {
         stop.cancelled().await;
         sockets.close().await;
     });

@@ -34,8 +34,9 @@ pub(super) struct Token {
 
 impl Client {
     pub(super) fn new(url: Uri) -> Result<Self, Error> {
-        if !matches!(url.scheme_str(), Some("http" | "https")) || url.host().is_none() {
-            return Err(Error::BadUrl(url.to_string()));
+        let plain = url.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+        if !matches!(url.scheme_str(), Some("http" | "https")) || !plain {
+            return Err(Error::bad_url(&url.to_string()));
         }
         let connector = HttpsConnectorBuilder::new()
             .with_provider_and_native_roots(rustls::crypto::ring::default_provider())

@@ -1,10 +1,13 @@
 //! The connections to the upstream.
 
+use std::error::Error as StdError;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::Uri;
+use hyper_util::client::legacy::connect::HttpConnector;
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::{Code, Status};
 
 use crate::Error;
 
@@ -16,11 +19,18 @@ const CONNECTION_WINDOW: u32 = 64 << 20;
 /// What trailers may be: more than the statuses of a sane server.
 const TRAILERS_BYTES: u32 = 64 << 10;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// TCP asks whether the upstream is still there. HTTP/2's pings would end idle calls: gRPC's own servers go away from
+/// whoever sends them more often than every five minutes.
 const KEEPALIVE: Duration = Duration::from_secs(30);
+const PROBE: Duration = Duration::from_secs(5);
+const PROBES: u32 = 3;
+/// How long what was sent may go without an acknowledgement: as long as an idle connection that is dead.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(45);
 
 /// The server that calls are carried to.
 pub(super) struct Upstream {
     endpoint: Endpoint,
+    tcp: HttpConnector,
     connections: Mutex<Vec<Connection>>,
 }
 
@@ -37,9 +47,20 @@ pub(super) struct Place {
     _call: Arc<()>,
 }
 
+/// What is known of a call whose connection failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It may have been carried out.
+    Unknown,
+    /// There was no connection.
+    NotConnected,
+    /// The connection, or the server over it, did not take it up.
+    NotTaken,
+}
+
 impl Upstream {
     pub(super) fn new(url: &str) -> Result<Self, Error> {
-        let bad = || Error::BadUrl(url.to_owned());
+        let bad = || Error::bad_url(url);
         let uri: Uri = url.parse().map_err(|_| bad())?;
         let plain = matches!(uri.path(), "" | "/") && uri.query().is_none();
         let tls = match uri.scheme_str() {
@@ -51,23 +72,45 @@ impl Upstream {
             return Err(bad());
         }
         let mut endpoint = Endpoint::from(uri)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .tcp_nodelay(true)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
-            .http2_max_header_list_size(TRAILERS_BYTES)
-            .http2_keep_alive_interval(KEEPALIVE)
-            .keep_alive_timeout(KEEPALIVE / 2)
-            .keep_alive_while_idle(false);
+            .http2_max_header_list_size(TRAILERS_BYTES);
         if tls {
             let tls = ClientTlsConfig::new().with_enabled_roots();
             endpoint = endpoint.tls_config(tls).map_err(|error| Error::Internal(format!("TLS: {error}")))?;
         }
-        Ok(Self { endpoint, connections: Mutex::default() })
+        let mut tcp = HttpConnector::new();
+        // TLS comes on top of it.
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        tcp.set_keepalive(Some(KEEPALIVE));
+        tcp.set_keepalive_interval(Some(PROBE));
+        tcp.set_keepalive_retries(Some(PROBES));
+        tcp.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
+        Ok(Self { endpoint, tcp, connections: Mutex::default() })
     }
 
     pub(super) fn url(&self) -> &Uri {
         self.endpoint.uri()
+    }
+
+    /// What a client is told of a failure, and what became of its call.
+    pub(super) fn failure(&self, error: &tonic::transport::Error) -> (Status, Fate) {
+        let mut text = format!("the gateway's upstream {} does not answer", self.url());
+        let mut found = None;
+        let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+        while let Some(error) = cause {
+            let sentence = error.to_string();
+            // Wrappers repeat what they wrap.
+            if !text.contains(&sentence) {
+                text = format!("{text}: {sentence}");
+            }
+            found = found.or_else(|| classify(error));
+            cause = error.source();
+        }
+        let (code, fate) = found.unwrap_or((Code::Unavailable, Fate::Unknown));
+        (Status::new(code, text), fate)
     }
 
     /// A connection that takes another call.
@@ -75,7 +118,7 @@ impl Upstream {
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         let has_place = |connection: &Connection| Arc::strong_count(&connection.calls) <= CALLS;
         let at = connections.iter().position(has_place).unwrap_or_else(|| {
-            let channel = self.endpoint.connect_lazy();
+            let channel = self.endpoint.connect_with_connector_lazy(self.tcp.clone());
             connections.push(Connection { channel, calls: Arc::default() });
             connections.len() - 1
         });
@@ -88,6 +131,31 @@ impl Upstream {
         let Connection { channel, calls } = &connections[at];
         (channel.clone(), Place { _call: Arc::clone(calls) })
     }
+}
+
+/// The code of a known kind of failure, and what it tells of the call.
+fn classify(error: &(dyn StdError + 'static)) -> Option<(Code, Fate)> {
+    if error.is::<tonic::ConnectError>() {
+        return Some((Code::Unavailable, Fate::NotConnected));
+    }
+    // The channel reads `grpc-timeout` too.
+    if error.is::<tonic::TimeoutExpired>() {
+        return Some((Code::DeadlineExceeded, Fate::Unknown));
+    }
+    if let Some(error) = error.downcast_ref::<hyper::Error>() {
+        // Cancelled by hyper itself: the connection closed before the call was handed to it.
+        return error.is_canceled().then_some((Code::Unavailable, Fate::NotTaken));
+    }
+    let error = error.downcast_ref::<h2::Error>()?;
+    // A GOAWAY, whatever its reason, names the last stream that the server took up; only those after it fail with it.
+    let refused =
+        error.reason() == Some(h2::Reason::REFUSED_STREAM) || (error.is_go_away() && error.is_remote());
+    let code = match error.reason()? {
+        h2::Reason::CANCEL => Code::Cancelled,
+        h2::Reason::ENHANCE_YOUR_CALM => Code::ResourceExhausted,
+        _ => Code::Unavailable,
+    };
+    Some((code, if refused { Fate::NotTaken } else { Fate::Unknown }))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! that neither is ever taken for the other.
 
 mod forward;
-mod headers;
+pub(crate) mod headers;
 mod host;
 mod page;
 

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use prost::Message as _;
 use reqwest::Client;
 
-use crate::common::socket::{Call, Frame};
+use crate::common::socket::{Call, Frame, framed};
 use crate::common::wire::{
     ExecChunk, GetConfigResponse, GetVmRequest, LogChunk, StreamLogsRequest, WhoamiRequest, WhoamiResponse,
 };
 use crate::common::{connect, eventually};
-use crate::support::{Gateway, Upstream};
+use crate::support::{Gateway, Upstream, split};
 
 fn logs(what: &str) -> StreamLogsRequest {
     StreamLogsRequest { vm_id: what.into(), follow: true }
@@ -45,7 +47,7 @@ async fn metadata_and_deadlines_arrive_over_every_protocol() {
     assert_eq!(answer.headers()["x-head"], "first");
     assert_eq!(answer.headers()["x-head-bin"], "AP8");
     assert_eq!(answer.headers()["access-control-expose-headers"], "*");
-    let (messages, trailers) = crate::support::split(&answer.bytes().await.unwrap());
+    let (messages, trailers) = split(&answer.bytes().await.unwrap());
     let over_web = WhoamiResponse::decode(messages[0].clone()).unwrap();
     assert!(trailers.contains("grpc-status:0") && trailers.contains("x-tail:last"), "{trailers}");
     assert!(trailers.contains("x-tail:of all"), "{trailers}");
@@ -174,7 +176,7 @@ async fn deadlines_end_calls_whatever_the_upstream_does() {
         let request = gateway.post(&http, rpc, &()).header("grpc-timeout", "1500m").body(body.clone());
         let answer = request.send().await.unwrap();
         let early = answer.headers().get("grpc-status").map(|status| status.to_str().unwrap().to_owned());
-        let (_, trailers) = crate::support::split(&answer.bytes().await.unwrap());
+        let (_, trailers) = split(&answer.bytes().await.unwrap());
         assert!(early.as_deref() == Some("4") || trailers.contains("grpc-status:4"), "{early:?} {trailers}");
 
         let mut call = Call::start(&gateway.url, "t", rpc, "grpc-timeout: 1500m\r\n").await;
@@ -194,25 +196,42 @@ async fn deadlines_end_calls_whatever_the_upstream_does() {
 }
 
 #[tokio::test]
-async fn an_upstream_that_is_gone_is_an_error_and_is_called_again() {
-    let mut upstream = Upstream::start();
+async fn what_is_no_call_does_not_reach_the_upstream() {
+    let upstream = Upstream::start();
     let gateway = Gateway::start(&upstream.url, &[]);
-    let mut call = Call::start(&gateway.url, "t", "StreamLogs", "").await;
-    call.message(&logs("hang")).await;
-    call.end().await;
-    call.block().await;
-    assert_eq!(call.read::<LogChunk>().await.data, "up");
-    upstream.process.0.kill().unwrap();
-    let said = call.block().await;
-    assert!(said.contains("grpc-status: 14\r\n"), "{said}");
-    let answer = gateway.post(&Client::new(), "Whoami", &()).send().await.unwrap();
-    assert_eq!(answer.headers()["grpc-status"], "14");
-    let message = answer.headers()["grpc-message"].to_str().unwrap();
-    assert!(message.contains(upstream.url.trim_start_matches("http://")), "{message}");
+    let http2 = Client::builder().http2_prior_knowledge().build().unwrap();
+    for http in [Client::new(), http2] {
+        for request in
+            [http.get(&gateway.url), http.post(format!("{}/boxd.api.v1.BoxdApi/Whoami", gateway.url))]
+        {
+            let answer = request.send().await.unwrap();
+            assert!(answer.status().is_client_error(), "{}", answer.status());
+            assert!(!answer.headers().contains_key("x-head"));
+        }
+    }
+}
 
-    // What is no gRPC server is told apart.
-    let web = boxd_local::Cluster::start().await.unwrap();
-    let gateway = Gateway::start(&web.web_url(), &[]);
-    let answer = gateway.post(&Client::new(), "Whoami", &()).send().await.unwrap();
-    assert_ne!(answer.headers()["grpc-status"], "0");
+#[tokio::test]
+async fn a_page_that_takes_only_text_gets_text() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::start(&upstream.url, &[]);
+    let answer = Client::new()
+        .post(format!("{}/boxd.api.v1.BoxdApi/StreamLogs", gateway.url))
+        .header("content-type", "application/grpc-web-text+proto")
+        .header("accept", "application/grpc-web-text+proto")
+        .body(STANDARD.encode(framed(&logs("count 3"))))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.headers()["content-type"], "application/grpc-web-text+proto");
+    // Pieces that were encoded by themselves, each with its padding.
+    let text = answer.text().await.unwrap();
+    let body: Vec<u8> = text
+        .split_inclusive('=')
+        .filter(|piece| *piece != "=")
+        .flat_map(|piece| STANDARD_NO_PAD.decode(piece.trim_end_matches('=')).unwrap())
+        .collect();
+    let (messages, trailers) = split(&body);
+    assert!(messages.into_iter().map(|message| LogChunk::decode(message).unwrap().data).eq(["0", "1", "2"]));
+    assert!(trailers.contains("grpc-status:0"), "{trailers}");
 }

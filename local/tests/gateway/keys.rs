@@ -1,7 +1,11 @@
 //! Who may call through a gateway, and what it does with keys.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
 use reqwest::{Client, Method, Response};
@@ -16,22 +20,23 @@ const PAGE: &str = "http://localhost:5173";
 
 /// An exchange that knows one key, and says what it was asked.
 async fn exchange() -> (String, Arc<Mutex<Vec<Value>>>) {
+    exchange_with(&["from-exchange"], 4_102_444_800).await
+}
+
+/// One that gives these tokens, the last for ever, with when they end.
+async fn exchange_with(tokens: &'static [&'static str], expires_at: i64) -> (String, Arc<Mutex<Vec<Value>>>) {
     let asked: Arc<Mutex<Vec<Value>>> = Arc::default();
     let seen = asked.clone();
     let answer = move |Json(request): Json<Value>| async move {
-        seen.lock().unwrap().push(request.clone());
-        if request["api_key"] == KEY {
-            (
-                axum::http::StatusCode::OK,
-                [("retry-after", "0")],
-                Json(json!({ "token": "from-exchange", "expires_at": 4_102_444_800_i64 })),
-            )
+        let known = request["api_key"] == KEY;
+        let mut seen = seen.lock().unwrap();
+        seen.push(request);
+        if known {
+            let token = tokens[(seen.len() - 1).min(tokens.len() - 1)];
+            let body = json!({ "token": token, "expires_at": expires_at });
+            (StatusCode::OK, [("retry-after", "0")], Json(body))
         } else {
-            (
-                axum::http::StatusCode::TOO_MANY_REQUESTS,
-                [("retry-after", "7")],
-                Json(json!({ "error": "wait" })),
-            )
+            (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "7")], Json(json!({ "error": "wait" })))
         }
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -55,11 +60,12 @@ async fn pages_get_short_lived_tokens_for_the_secret_of_this_start() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("key");
     std::fs::write(&file, format!("{KEY}\n")).unwrap();
+    std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
     let options = ["--exchange-url", &url, "--api-key-file", file.to_str().unwrap()];
     let mut gateway = Gateway::start(&upstream.url, &options);
     let said = gateway.said();
     assert!(!said.contains("canary"), "{said}");
-    let secret = said.trim_end().rsplit(' ').next().unwrap().to_owned();
+    let secret = secret_in(&said);
 
     let answer = ask(&gateway, Some(PAGE), &secret).await;
     assert_eq!(answer.status().as_u16(), 200);
@@ -83,10 +89,70 @@ async fn pages_get_short_lived_tokens_for_the_secret_of_this_start() {
         assert!(!body.contains("canary") && !body.contains("for-900"), "{body}");
     }
 
-    // Another start has another secret.
+    // What would outlive them is not made for pages.
+    for rpc in ["CreateToken", "CreateApiKey", "LinkSshKey"] {
+        let request = gateway.post(&Client::new(), rpc, &()).bearer_auth("from-exchange");
+        assert_eq!(request.send().await.unwrap().headers()["grpc-status"], "7", "{rpc}");
+    }
+
+    // Another start has another secret; and a file that others may read is told of.
+    std::fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
     let mut again = Gateway::start(&upstream.url, &options);
-    assert_ne!(again.said(), said);
+    let warning = again.said();
+    assert!(warning.contains("chmod 600"), "{warning}");
+    assert_ne!(secret_in(&again.said()), secret);
     assert_eq!(ask(&again, Some(PAGE), &secret).await.status().as_u16(), 401);
+}
+
+/// The secret for pages, where a gateway shows it.
+fn secret_in(said: &str) -> String {
+    said.trim_end().rsplit(' ').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn the_gateways_own_token_is_renewed() {
+    let mut upstream = Upstream::start();
+    // Expires at once, so that it is exchanged anew for every token of a page; and one that was revoked, once more.
+    let (url, asked) = exchange_with(&["revoked", "from-exchange"], 1).await;
+    let options = ["--exchange-url", &url, "--token-life", "360"];
+    let mut gateway = Gateway::start_with(&upstream.url, &options, &[("BOXD_API_KEY", Path::new(KEY))]);
+    let secret = secret_in(&gateway.said());
+    for exchanges in [2, 3] {
+        let answer = ask(&gateway, Some(PAGE), &secret).await;
+        assert_eq!(answer.status().as_u16(), 200);
+        assert_eq!(answer.json::<Value>().await.unwrap()["token"], "for-360-seconds");
+        assert_eq!(asked.lock().unwrap().len(), exchanges);
+    }
+    // The upstream and the exchange are told apart when they are gone.
+    upstream.kill();
+    let answer = ask(&gateway, Some(PAGE), &secret).await;
+    assert_eq!(answer.status().as_u16(), 502);
+    let said = answer.text().await.unwrap();
+    assert!(said.contains("the upstream made no token") && !said.contains("from-exchange"), "{said}");
+
+    let nowhere = ["--exchange-url", "http://127.0.0.1:1/exchange"];
+    let mut gateway = Gateway::start_with(&upstream.url, &nowhere, &[("BOXD_API_KEY", Path::new(KEY))]);
+    let secret = secret_in(&gateway.said());
+    let answer = ask(&gateway, Some(PAGE), &secret).await;
+    assert_eq!(answer.status().as_u16(), 502);
+    let said = answer.text().await.unwrap();
+    assert!(said.contains("http://127.0.0.1:1/exchange") && !said.contains("canary"), "{said}");
+}
+
+#[tokio::test]
+async fn tokens_that_are_asked_for_without_end_are_refused() {
+    let upstream = Upstream::start();
+    let (url, _) = exchange().await;
+    let options = ["--exchange-url", &url];
+    let mut gateway = Gateway::start_with(&upstream.url, &options, &[("BOXD_API_KEY", Path::new(KEY))]);
+    let secret = secret_in(&gateway.said());
+    for _ in 0..30 {
+        assert_eq!(ask(&gateway, Some(PAGE), &secret).await.status().as_u16(), 200);
+    }
+    let answer = ask(&gateway, Some(PAGE), &secret).await;
+    assert_eq!(answer.status().as_u16(), 429);
+    let wait: u64 = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
 }
 
 #[tokio::test]
@@ -116,11 +182,15 @@ async fn only_allowed_pages_and_own_names_get_through() {
             .request(Method::OPTIONS, &rpc)
             .header("origin", origin)
             .header("access-control-request-method", "POST")
-            .header("access-control-request-headers", "authorization,content-type,x-grpc-web,x-any");
-        request.send().await.unwrap().headers().get("access-control-allow-origin").cloned()
+            .header("access-control-request-headers", "authorization,content-type,x-grpc-web,x-any")
+            .header("access-control-request-private-network", "true");
+        request.send().await.unwrap().headers().clone()
     };
-    assert_eq!(preflight("https://app.example.com").await.unwrap(), "https://app.example.com");
-    assert_eq!(preflight(PAGE).await, None);
+    let allowed = preflight("https://app.example.com").await;
+    assert_eq!(allowed["access-control-allow-origin"], "https://app.example.com");
+    assert_eq!(allowed["access-control-allow-private-network"], "true");
+    assert!(allowed["access-control-allow-headers"].to_str().unwrap().contains("x-any"));
+    assert!(!preflight(PAGE).await.contains_key("access-control-allow-origin"));
     for (name, value, status) in [
         ("origin", "https://app.example.com", 200),
         ("origin", PAGE, 403),
@@ -146,6 +216,7 @@ fn what_cannot_be_right_is_refused_at_the_start() {
         ("http://127.0.0.1:1", &["--listen", "0.0.0.0:0"], "--allow-remote"),
         ("http://127.0.0.1:1", &["--allow-origin", "example.com"], "example.com"),
         ("http://127.0.0.1:1", &["--api-key-file", "/no/such/file"], "/no/such/file"),
+        ("http://127.0.0.1:1", &["--api-key-file", "/dev/null"], "/dev/null"),
         ("http://127.0.0.1:1", &["--exchange-url", "ftp://x"], "ftp://x"),
         ("http://127.0.0.1:1", &["--token-life", "60"], "token-life"),
     ] {

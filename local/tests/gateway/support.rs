@@ -2,11 +2,12 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 use bytes::Bytes;
 use prost::Message as _;
 use reqwest::{Client, RequestBuilder};
+use tempfile::NamedTempFile;
 
 use crate::common::socket::framed;
 
@@ -22,27 +23,71 @@ impl Drop for Killed {
 
 /// Python's gRPC server with the service of our proto.
 pub(crate) struct Upstream {
-    pub(crate) process: Killed,
+    process: Killed,
     pub(crate) url: String,
-    _descriptors: tempfile::NamedTempFile,
+    _descriptors: NamedTempFile,
 }
 
 impl Upstream {
     pub(crate) fn start() -> Self {
+        Self::run("http", "0", &[])
+    }
+
+    /// With the certificate and key that [`authority`] left in the folder.
+    pub(crate) fn start_with_tls(folder: &Path) -> Self {
+        Self::run("https", "0", &[folder.join("key.pem"), folder.join("cert.pem")])
+    }
+
+    /// As `kill -9` does.
+    pub(crate) fn kill(&mut self) {
+        self.process.0.kill().unwrap();
+        self.process.0.wait().unwrap();
+    }
+
+    /// Another one, at the same place.
+    pub(crate) fn restart(&self) -> Self {
+        let again = Self::run("http", self.url.rsplit_once(':').unwrap().1, &[]);
+        assert_eq!(again.url, self.url);
+        again
+    }
+
+    fn run(scheme: &str, port: &str, tls: &[PathBuf]) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
         let files = protox::compile(["boxd/api/v1/api.proto"], [folder.join("proto")]).unwrap();
-        let descriptors = tempfile::NamedTempFile::new().unwrap();
+        let descriptors = NamedTempFile::new().unwrap();
         std::fs::write(descriptors.path(), files.encode_to_vec()).unwrap();
         let mut process = Command::new(python())
             .arg(folder.join("tests/gateway/upstream.py"))
             .arg(descriptors.path())
+            .arg(port)
+            .args(tls)
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let port = first_line(&mut process);
-        Self { url: format!("http://127.0.0.1:{port}"), process: Killed(process), _descriptors: descriptors }
+        Self {
+            url: format!("{scheme}://127.0.0.1:{port}"),
+            process: Killed(process),
+            _descriptors: descriptors,
+        }
     }
+}
+
+/// Makes a certificate for this machine in the folder, and its key. It is its own authority.
+pub(crate) fn authority(folder: &Path) -> PathBuf {
+    let certificate = folder.join("cert.pem");
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"])
+        .args(["-subj", "/CN=upstream", "-addext", "subjectAltName=IP:127.0.0.1"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-days", "3650", "-keyout"])
+        .arg(folder.join("key.pem"))
+        .arg("-out")
+        .arg(&certificate)
+        .output()
+        .expect("the program `openssl` makes the certificate");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    certificate
 }
 
 /// The interpreter of one of the published clients, which has grpcio.
@@ -63,25 +108,33 @@ fn first_line(process: &mut Child) -> String {
 pub(crate) struct Gateway {
     pub(crate) process: Killed,
     pub(crate) url: String,
+    errors: BufReader<ChildStderr>,
 }
 
 impl Gateway {
     pub(crate) fn start(upstream: &str, options: &[&str]) -> Self {
-        let mut process =
-            gateway(upstream, options).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let line = first_line(&mut process);
-        let url = line.strip_prefix("ready gateway=").unwrap_or_else(|| {
-            let mut said = String::new();
-            process.stderr.as_mut().unwrap().read_to_string(&mut said).unwrap();
-            panic!("the ready line: {line:?}\n{said}")
-        });
-        Self { url: url.to_owned(), process: Killed(process) }
+        Self::start_with(upstream, options, &[])
     }
 
-    /// What it said on standard error by the time that it was ready: one line.
+    /// With these variables in its environment.
+    pub(crate) fn start_with(upstream: &str, options: &[&str], variables: &[(&str, &Path)]) -> Self {
+        let mut command = gateway(upstream, options);
+        command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let line = first_line(&mut process);
+        let mut errors = BufReader::new(process.stderr.take().unwrap());
+        let url = line.strip_prefix("ready gateway=").unwrap_or_else(|| {
+            let mut said = String::new();
+            errors.read_to_string(&mut said).unwrap();
+            panic!("the ready line: {line:?}\n{said}")
+        });
+        Self { url: url.to_owned(), process: Killed(process), errors }
+    }
+
+    /// The next line that it said on standard error.
     pub(crate) fn said(&mut self) -> String {
         let mut line = String::new();
-        BufReader::new(self.process.0.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
+        self.errors.read_line(&mut line).unwrap();
         line
     }
 

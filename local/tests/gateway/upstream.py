@@ -1,6 +1,6 @@
 """A gRPC server that is none of ours, with the service of our proto: what a gateway stands in front of.
 
-Takes the descriptors of the proto in a file, and prints its port. What it does, a call's first request says:
+Takes the descriptors of the proto in a file, a port or 0, and perhaps a key and a certificate; prints its port. What it does, a call's first request says:
 
   Whoami                              answers with the metadata that came, and how many seconds are left
   GetVm                               fails with NOT_FOUND, details and metadata
@@ -95,6 +95,13 @@ class Upstream:
         return self.of["CreateToken"](token=f"for-{request.expires_in_secs}-seconds", expires_at=4102444800)
 
 
+def add_port(server, address, files):
+    if not files:
+        return server.add_insecure_port(address)
+    key, certificate = (open(file, "rb").read() for file in files)
+    return server.add_secure_port(address, grpc.ssl_server_credentials([(key, certificate)]))
+
+
 async def main():
     service = messages(sys.argv[1])
     upstream = Upstream(service)
@@ -114,7 +121,7 @@ async def main():
             )
     server = grpc.aio.server()
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
-    print(server.add_insecure_port("127.0.0.1:0"), flush=True)
+    print(add_port(server, f"127.0.0.1:{sys.argv[2]}", sys.argv[3:]), flush=True)
     await server.start()
     await server.wait_for_termination()
 
