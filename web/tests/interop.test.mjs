@@ -1,9 +1,6 @@
 // Clients that are none of ours, against the cluster and through a gateway in front of it.
 
 import { equal, ok, rejects } from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
@@ -11,7 +8,7 @@ import { createGrpcWebTransport } from "@connectrpc/connect-web";
 import improbable from "@improbable-eng/grpc-web";
 import { WebSocket } from "ws";
 import { startCluster } from "./harness/cluster.mjs";
-import { cluster as program } from "./harness/paths.mjs";
+import { startGateway } from "./harness/gateway.mjs";
 import { BoxdApi, schema } from "./harness/wire.mjs";
 
 const { grpc } = improbable;
@@ -23,7 +20,7 @@ describe("interop", () => {
     // Node 20 has none, and this client looks for the global one.
     globalThis.WebSocket ??= WebSocket;
     cluster = await startCluster();
-    gateway = await startGateway(cluster.options.apiUrl);
+    gateway = await startGateway(cluster);
     const { exchangeUrl, apiKey } = cluster.options;
     const body = JSON.stringify({ api_key: apiKey });
     const answer = await fetch(exchangeUrl, { method: "POST", headers: { "content-type": "application/json" }, body });
@@ -38,7 +35,7 @@ describe("interop", () => {
 
   for (const [name, url] of [
     ["the cluster", () => cluster.options.apiUrl],
-    ["a gateway", () => gateway.url],
+    ["a gateway", () => gateway.options.apiUrl],
   ]) {
     test(`connect-web, ${name}: a unary call`, async () => {
       const client = connect(url(), token);
@@ -127,19 +124,5 @@ function exec(host, token, vmId, command) {
     type: (text) => call.send(message({ stdin: true, data: new TextEncoder().encode(text) })),
     finishSend: () => call.finishSend(),
     close: () => call.close(),
-  };
-}
-
-async function startGateway(upstream) {
-  const args = ["gateway", "--listen", "127.0.0.1:0", "--upstream", upstream];
-  const child = spawn(program(), args, { stdio: ["ignore", "pipe", "inherit"] });
-  const [line] = await once(createInterface({ input: child.stdout }), "line");
-  const url = line.match(/^ready gateway=(\S+)$/)[1];
-  return {
-    url,
-    async stop() {
-      child.kill("SIGTERM");
-      await once(child, "exit");
-    },
   };
 }
