@@ -10,6 +10,7 @@ pub(crate) mod bubblewrap;
 pub(crate) mod cargo_fuzz;
 pub(crate) mod chromium;
 pub(crate) mod node_modules;
+pub(crate) mod openssl;
 pub(crate) mod protoc;
 pub(crate) mod python;
 pub(crate) mod wasm_std;
@@ -41,7 +42,7 @@ struct Group {
 const GROUPS: &[Group] = &[
     Group {
         name: "native",
-        parts: &[&bubblewrap::Bubblewrap, &python::PythonClients, &cargo_fuzz::CargoFuzz],
+        parts: &[&bubblewrap::Bubblewrap, &openssl::Openssl, &python::PythonClients, &cargo_fuzz::CargoFuzz],
     },
     Group {
         name: "web",

@@ -9,7 +9,8 @@ use super::report::Report;
 use crate::fuzz;
 use crate::process::cargo;
 use crate::setup::{
-    Part, bubblewrap::Bubblewrap, cargo_fuzz::CargoFuzz, python::PythonClients, wasm_std, wasm_std::WasmStd,
+    Part, bubblewrap::Bubblewrap, cargo_fuzz::CargoFuzz, openssl::Openssl, python::PythonClients, wasm_std,
+    wasm_std::WasmStd,
 };
 use crate::workspace;
 
@@ -40,7 +41,7 @@ pub(super) const STEPS: &[Step] = &[
     Step {
         name: "tests",
         about: "every unit, integration and documentation test",
-        needs: &[&Bubblewrap, &PythonClients],
+        needs: &[&Bubblewrap, &Openssl, &PythonClients],
         run: tests,
     },
     Step {
