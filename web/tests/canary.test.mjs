@@ -49,7 +49,8 @@ describe("canary", () => {
     pages = await servePages(app);
     await walkInChromium();
     await walkInNode(app);
-    findSecret = searcher(secrets);
+    // Of a token its signature, its end: that stays when a console shortens it, and nobody can make it up.
+    findSecret = searcher([...secrets].map((secret) => secret.split(".").at(-1)));
   });
   after(async () => {
     await pages?.close();
