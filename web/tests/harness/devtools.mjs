@@ -6,11 +6,9 @@ const CATEGORIES = [
   "blink.user_timing",
   "devtools.timeline",
   "disabled-by-default-devtools.timeline",
-  "disabled-by-default-devtools.timeline.stack",
   "loading",
   "navigation",
   "netlog",
-  "v8.execute",
 ];
 
 /** Begins a trace; the function that is answered ends it and gives all of it. */
