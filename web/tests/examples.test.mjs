@@ -10,13 +10,15 @@ import { startCluster } from "./harness/cluster.mjs";
 import { servePages } from "./harness/pages.mjs";
 import { ROOT, runtime } from "./harness/paths.mjs";
 
+const PAGES = ["index.html", "terminal.html"];
+
 describe("examples", () => {
   let app, cluster;
 
   before(async () => {
-    app = await installApp("examples");
+    app = await installApp("examples", [], ["@xterm/xterm"]);
     await cp(join(ROOT, "examples/node"), app, { recursive: true });
-    await copyFile(join(ROOT, "examples/browser/index.html"), join(app, "index.html"));
+    for (const page of PAGES) await copyFile(join(ROOT, "examples/browser", page), join(app, page));
     cluster = await startCluster();
   });
   after(() => cluster?.stop());
@@ -85,6 +87,35 @@ describe("examples", () => {
   test("every example is run", async () => {
     const there = (await readdir(join(ROOT, "examples/node"))).map((file) => file.replace(".mjs", ""));
     assert.deepEqual(there.sort(), [...Object.keys(areas), "quickstart"].sort());
+    assert.deepEqual((await readdir(join(ROOT, "examples/browser"))).sort(), PAGES);
+  });
+
+  test("a shell in a page", async () => {
+    const pages = await servePages(app);
+    const browser = await launch();
+    try {
+      const { apiUrl, exchangeUrl, apiKey } = cluster.options;
+      const hash = new URLSearchParams({ api: apiUrl, exchange: exchangeUrl });
+      const { page } = await open(browser, `${pages.url}/terminal.html#${hash}`);
+      const said = (text) => page.locator("#said", { hasText: text }).waitFor({ timeout: 30_000 });
+      const shown = (text) => page.locator(".xterm-rows", { hasText: text }).waitFor({ timeout: 30_000 });
+
+      await page.fill("#key", "bxk_wrong");
+      await page.click("button");
+      await page.locator("#said.wrong").waitFor({ timeout: 30_000 });
+      await page.fill("#key", apiKey);
+      await page.click("button");
+      await said("a shell in ");
+      await page.keyboard.type("stty size; echo it-$((40+2))\n");
+      await shown("it-42");
+      // As many as there is room for, which is more than a terminal's 80 by 24.
+      assert.match(await page.textContent(".xterm-rows"), /(2[5-9]|[3-9]\d) (1\d\d|9\d)\D/);
+      await page.keyboard.type("exit 3\n");
+      await said("has ended with exit code 3");
+    } finally {
+      await browser.close();
+      await pages.close();
+    }
   });
 
   test("a page without a bundler", async () => {

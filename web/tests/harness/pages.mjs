@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { extname, join, normalize } from "node:path";
 
 const TYPES = {
+  ".css": "text/css; charset=utf-8",
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript; charset=utf-8",
   ".mjs": "text/javascript; charset=utf-8",
