@@ -32,11 +32,11 @@ impl Environment {
     }
 
     fn api_url(self) -> String {
-        format!("https://{}:9443", self.host())
+        ["https://", self.host(), ":9443"].concat()
     }
 
     fn exchange_url(self) -> String {
-        format!("https://{}/api/v1/auth/token", self.host())
+        ["https://", self.host(), "/api/v1/auth/token"].concat()
     }
 }
 
@@ -71,11 +71,16 @@ pub(crate) struct Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", if self.tls { "https" } else { "http" }, self.authority)
+        f.write_str(&self.url())
     }
 }
 
 impl Endpoint {
+    /// `https://host:port`.
+    pub(crate) fn url(&self) -> String {
+        [if self.tls { "https" } else { "http" }, "://", &self.authority].concat()
+    }
+
     /// Reads an `api_url`: `http://` is plaintext, `https://` is TLS, and a bare `host:port` is TLS unless the host is
     /// this machine.
     pub(crate) fn parse(url: &str) -> Result<Self> {
@@ -107,7 +112,7 @@ impl Endpoint {
             None if tls => 443,
             None => 80,
         };
-        Ok(Self { authority: format!("{host}:{port}"), tls })
+        Ok(Self { authority: [host, ":", &port.to_string()].concat(), tls })
     }
 }
 

@@ -125,7 +125,7 @@ impl fmt::Debug for Credentials {
 }
 
 fn bearer(token: &str) -> Bytes {
-    format!("Bearer {token}").into()
+    ["Bearer ", token].concat().into()
 }
 
 fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
@@ -146,7 +146,7 @@ impl Failure {
     }
 
     fn to_error(&self, url: &str) -> Error {
-        let error = Error::of(self.code, self.message.clone()).doing(|| format!("token exchange at {url}"));
+        let error = Error::of(self.code, self.message.clone()).doing(|| ["token exchange at ", url].concat());
         match self.code {
             Code::ResourceExhausted | Code::Unavailable | Code::DeadlineExceeded => {
                 error.with_retry_after(self.retry_after)
@@ -176,13 +176,13 @@ impl Exchange {
     async fn post(&self) -> Result<Token, Failure> {
         // Of what JSON escapes, a key can hold these two (see `Settings::resolve`).
         let key = self.key.replace('\\', r"\\").replace('"', r#"\""#);
-        let body = format!(r#"{{"api_key":"{key}"}}"#).into_bytes();
-        let answer = rt::timeout(EXCHANGE_TIMEOUT, rt::post_json(&self.url, body))
+        let body = [r#"{"api_key":""#, &key, r#""}"#].concat();
+        let answer = rt::timeout(EXCHANGE_TIMEOUT, rt::post_json(&self.url, &body))
             .await
             .ok_or_else(|| Failure::new(Code::DeadlineExceeded, "no answer within 10 seconds"))?
             .map_err(|reason| Failure::new(Code::Unavailable, reason))?;
         match answer.status {
-            200 => token(&answer.body),
+            200 => token(answer.token),
             401 | 403 => Err(Failure::new(
                 Code::Unauthenticated,
                 "the API key was refused: it is wrong, expired or deleted",
@@ -194,20 +194,26 @@ impl Exchange {
                     "too many exchanges from this address; wait and try again",
                 )
             }),
-            status @ 500.. => {
-                Err(Failure::new(Code::Unavailable, format!("the server answered HTTP {status}")))
-            }
+            status @ 500.. => Err(Failure::new(
+                Code::Unavailable,
+                ["the server answered HTTP ", &status.to_string()].concat(),
+            )),
             status => Err(Failure::new(
                 Code::Unknown,
-                format!("the server answered HTTP {status} (is this the address of a token exchange?)"),
+                [
+                    "the server answered HTTP ",
+                    &status.to_string(),
+                    " (is this the address of a token exchange?)",
+                ]
+                .concat(),
             )),
         }
     }
 }
 
 /// Reads the exchange's answer.
-fn token(body: &[u8]) -> Result<Token, Failure> {
-    let (token, expires_at) = rt::token_and_end(body).ok_or_else(|| {
+fn token(told: Option<(String, i64)>) -> Result<Token, Failure> {
+    let (token, expires_at) = told.ok_or_else(|| {
         Failure::new(
             Code::Unknown,
             "the answer is not a token in JSON (is this the address of a token exchange?)",

@@ -223,7 +223,7 @@ impl DiskHandle {
     /// [`NotFound`](crate::ErrorKind::NotFound) for a box that is not there. Never sent twice.
     pub async fn detach(&self, from: impl Into<BoxRef>) -> Result<()> {
         let from = self.client.resolve(&from.into()).await?;
-        let doing = format!("{} from box {from}", doing_to("detach disk", &self.name()));
+        let doing = [&doing_to("detach disk", &self.name()), " from box ", &from.sentence()].concat();
         let request = wire::DetachDiskRequest { disk_id: self.shared.id.clone(), vm_id: from.id };
         let client = self.client.clone().about(&request.vm_id);
         client.perform(doing, methods::DETACH_DISK, &request).await?;
@@ -282,7 +282,7 @@ impl AttachDisk {
             return Err(Error::invalid_argument(named("mount_path", "mountPath"), "is not an absolute path"));
         }
         let to = disk.client.resolve(&to).await?;
-        let doing = format!("{} to box {to}", doing_to("attach disk", &disk.name()));
+        let doing = [&doing_to("attach disk", &disk.name()), " to box ", &to.sentence()].concat();
         let request = wire::AttachDiskRequest {
             disk_id: disk.shared.id.clone(),
             vm_id: to.id.clone(),

@@ -97,8 +97,8 @@ impl Error {
     }
 
     /// An argument that cannot be right, refused before any I/O.
-    pub(crate) fn invalid_argument(argument: &str, why: impl fmt::Display) -> Self {
-        Self::new(ErrorKind::InvalidArgument, None, format!("{argument}: {why}"))
+    pub(crate) fn invalid_argument(argument: &str, why: impl AsRef<str>) -> Self {
+        Self::new(ErrorKind::InvalidArgument, None, [argument, ": ", why.as_ref()].concat())
     }
 
     /// Refuses an argument that is empty.
@@ -217,6 +217,23 @@ impl Error {
         self.0.output.as_ref()
     }
 
+    /// The error as a sentence: what `Display` shows. In a page, `Display` itself brings `std::fmt` along, 3 kB.
+    pub fn sentence(&self) -> String {
+        let mut out = String::new();
+        if let Some(doing) = &self.0.doing {
+            out.push_str(doing);
+            out.push_str(": ");
+        }
+        out.push_str(&self.0.message);
+        if let Some(code) = self.0.code {
+            out.push_str(&[" (", code.name(), ")"].concat());
+        }
+        if self.0.outcome_unknown {
+            out.push_str("; it may have been carried out all the same");
+        }
+        out
+    }
+
     /// The underlying status, where the error came from a call.
     pub fn status(&self) -> Option<&Status> {
         match &self.0.source {
@@ -229,9 +246,9 @@ impl Error {
 /// A time as a person writes it. (`Duration`'s own `Debug` does so too, and weighs 2 kB in a page.)
 pub(crate) fn span(time: Duration) -> String {
     if time.subsec_nanos() == 0 {
-        format!("{} s", time.as_secs())
+        [&time.as_secs().to_string(), " s"].concat()
     } else {
-        format!("{} ms", u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+        [&u64::try_from(time.as_millis()).unwrap_or(u64::MAX).to_string(), " ms"].concat()
     }
 }
 
@@ -265,17 +282,7 @@ pub(crate) fn quoted(text: &str) -> String {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(doing) = &self.0.doing {
-            write!(f, "{doing}: ")?;
-        }
-        f.write_str(&self.0.message)?;
-        if let Some(code) = self.0.code {
-            write!(f, " ({code})")?;
-        }
-        if self.0.outcome_unknown {
-            f.write_str("; it may have been carried out all the same")?;
-        }
-        Ok(())
+        f.write_str(&self.sentence())
     }
 }
 

@@ -145,7 +145,10 @@ impl BoxConfig {
         for (key, value) in &self.env {
             check_env_key(key)?;
             if value.contains('\0') {
-                return Err(Error::invalid_argument("env", format!("the value of {key} holds a NUL byte")));
+                return Err(Error::invalid_argument(
+                    "env",
+                    ["the value of ", key, " holds a NUL byte"].concat(),
+                ));
             }
         }
         for volume in &self.volumes {

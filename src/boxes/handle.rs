@@ -271,7 +271,7 @@ impl BoxHandle {
 
     /// `stop box "web" (vm-1)`, for errors.
     pub(super) fn doing(&self, verb: &str) -> String {
-        format!("{verb} box {}", self.target())
+        [verb, " box ", &self.target().sentence()].concat()
     }
 
     /// A call that leads to another state.
@@ -315,9 +315,10 @@ impl fmt::Debug for BoxHandle {
     }
 }
 
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", quoted(&self.name), self.id)
+impl Target {
+    /// `"web" (vm-1)`.
+    pub(crate) fn sentence(&self) -> String {
+        [&quoted(&self.name), " (", &self.id, ")"].concat()
     }
 }
 

@@ -62,7 +62,9 @@ impl Stream for LogStream {
         let target = &this.target;
         Pin::new(answers).poll_next(cx).map(|item| {
             item.map(|chunk| {
-                chunk.map(|c| c.data).map_err(|error| error.doing(|| format!("the log of box {target}")))
+                chunk
+                    .map(|c| c.data)
+                    .map_err(|error| error.doing(|| ["the log of box ", &target.sentence()].concat()))
             })
         })
     }

@@ -296,7 +296,8 @@ impl ForkBox {
         let client = self.boxes.client.clone();
         let source = client.resolve(&self.source).await?;
         let request = self.request(&source.id, config);
-        let made = client.perform(format!("fork box {source}"), methods::FORK_VM, &request).await?;
+        let made =
+            client.perform(["fork box ", &source.sentence()].concat(), methods::FORK_VM, &request).await?;
         Ok(BoxHandle::new(client, made.into()))
     }
 

@@ -58,11 +58,11 @@ impl WaitUntilReady {
             }
             Ok(())
         });
-        let doing = || format!("wait until box {} is ready", handle.target());
+        let doing = || ["wait until box ", &handle.target().sentence(), " is ready"].concat();
         let ended = ready.await.unwrap_or_else(|| {
             Err(Error::of(
                 Code::DeadlineExceeded,
-                format!("not ready within {}; its status is {seen}", span(limit)),
+                ["not ready within ", &span(limit), "; its status is ", seen.as_str()].concat(),
             ))
         });
         ended.map_err(|error| error.doing(doing))
@@ -73,7 +73,7 @@ impl WaitUntilReady {
 async fn is_ready(handle: &BoxHandle, limit: Duration, seen: &mut BoxStatus) -> Result<bool> {
     *seen = handle.refresh_within(limit).await?.status;
     if seen.is_final() {
-        let why = format!("the box is {seen}, and will not become ready by itself");
+        let why = ["the box is ", seen.as_str(), ", and will not become ready by itself"].concat();
         return Err(Error::of(Code::FailedPrecondition, why));
     }
     if *seen != BoxStatus::Running {

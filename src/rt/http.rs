@@ -10,7 +10,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
-use super::HttpAnswer;
+use super::TokenAnswer;
 
 /// How long TCP may take to connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -18,25 +18,25 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_LIMIT: usize = 256 * 1024;
 
 /// Posts JSON. The error is a sentence that holds neither the body nor the answer.
-pub(crate) async fn post_json(url: &str, body: Vec<u8>) -> Result<HttpAnswer, String> {
+pub(crate) async fn post_json(url: &str, body: &str) -> Result<TokenAnswer, String> {
     let request = Request::post(url)
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::ACCEPT, "application/json")
         .header(header::USER_AGENT, crate::rt::USER_AGENT)
-        .body(Full::new(Bytes::from(body)))
+        .body(Full::new(Bytes::copy_from_slice(body.as_bytes())))
         .map_err(|error| error.to_string())?;
     let client = client(url.starts_with("https://"))?;
     let (head, body) = client.request(request).await.map_err(|error| sentence(&error))?.into_parts();
     let body = Limited::new(body, ANSWER_LIMIT).collect().await.map_err(|error| sentence(error.as_ref()))?;
-    Ok(HttpAnswer {
+    Ok(TokenAnswer {
         status: head.status.as_u16(),
         retry_after: head.headers.get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()).map(str::to_owned),
-        body: body.to_bytes().to_vec(),
+        token: token_and_end(&body.to_bytes()),
     })
 }
 
 /// The token and when it ends, from the JSON answer of an exchange; `None` where it is none.
-pub(crate) fn token_and_end(json: &[u8]) -> Option<(String, i64)> {
+fn token_and_end(json: &[u8]) -> Option<(String, i64)> {
     #[derive(serde::Deserialize)]
     struct Answer {
         token: String,

@@ -15,22 +15,23 @@ use futures_util::future::{Either, select};
 
 #[cfg(browser)]
 pub(crate) use self::browser::{
-    Failure, Instant, check, parse_http_date, post, post_json, random, sleep, spawn, token_and_end, unix_now,
+    Failure, Instant, check, gather, origin, parse_http_date, post, post_json, random, sleep, spawn, unix_now,
 };
 #[cfg(all(not(browser), feature = "websocket"))]
 pub(crate) use self::http::connector;
 #[cfg(not(browser))]
-pub(crate) use self::http::{Connector, client, post_json, token_and_end};
+pub(crate) use self::http::{Connector, client, post_json};
 #[cfg(all(not(browser), feature = "websocket"))]
 pub(crate) use self::native::spawn;
 #[cfg(not(browser))]
 pub(crate) use self::native::{Instant, USER_AGENT, check, parse_http_date, random, sleep, unix_now};
 
-/// The answer to a POST.
-pub(crate) struct HttpAnswer {
+/// The answer to a POST that asks for a token.
+pub(crate) struct TokenAnswer {
     pub(crate) status: u16,
     pub(crate) retry_after: Option<String>,
-    pub(crate) body: Vec<u8>,
+    /// The token and when it ends, if the answer's JSON holds them.
+    pub(crate) token: Option<(String, i64)>,
 }
 
 /// Runs `future` for at most `limit`; `None` when time ran out, and the future is dropped.

@@ -68,10 +68,14 @@ impl EncodedMessage {
         }
         Err(Status::new(
             Code::ResourceExhausted,
-            format!(
-                "the message of {} bytes is larger than the limit of {limit} bytes; nothing was sent",
-                self.len()
-            ),
+            [
+                "the message of ",
+                &self.len().to_string(),
+                " bytes is larger than the limit of ",
+                &limit.to_string(),
+                " bytes; nothing was sent",
+            ]
+            .concat(),
         )
         .not_sent())
     }
@@ -150,11 +154,14 @@ impl Decoder {
                     if length > self.limit {
                         return Err(Status::new(
                             Code::ResourceExhausted,
-                            format!(
-                                "the server announced a message of {length} bytes; the limit is {} bytes \
-                                 (raise it with message_limit)",
-                                self.limit
-                            ),
+                            [
+                                "the server announced a message of ",
+                                &length.to_string(),
+                                " bytes; the limit is ",
+                                &self.limit.to_string(),
+                                " bytes (raise it with message_limit)",
+                            ]
+                            .concat(),
                         ));
                     }
                     self.state = State::Body { flag, length, gathered: Vec::new() };
@@ -198,7 +205,12 @@ fn check_flag(flag: u8) -> Result<(), Status> {
         }
         flag => Err(Status::new(
             Code::Internal,
-            format!("the answer is not gRPC: a frame starts with {flag:#04x} (does a proxy rewrite it?)"),
+            [
+                "the answer is not gRPC: a frame starts with the byte ",
+                &flag.to_string(),
+                " (does a proxy rewrite it?)",
+            ]
+            .concat(),
         )),
     }
 }

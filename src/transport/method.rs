@@ -57,12 +57,30 @@ impl<Req, Res> Method<Req, Res> {
     }
 }
 
-/// An RPC without the types of its messages: what a call of it needs to know. From [`Method::rpc`].
+/// An RPC without the types of its messages: what a call of it needs to know. From [`Method::rpc`]
+/// or, for one that this version does not know, [`Rpc::unary`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rpc {
     pub(crate) path: &'static str,
     pub(crate) kind: Kind,
     pub(crate) repeatable: bool,
+}
+
+impl Rpc {
+    /// A unary RPC by its path, `/package.Service/Method`, and whether sending it twice changes nothing.
+    pub const fn unary(path: &'static str, repeatable: bool) -> Self {
+        Self { path, kind: Kind::Unary, repeatable }
+    }
+
+    /// `/boxd.api.v1.BoxdApi/GetVm`.
+    pub const fn path(&self) -> &'static str {
+        self.path
+    }
+
+    /// Whether sending the call twice changes nothing.
+    pub const fn repeatable(&self) -> bool {
+        self.repeatable
+    }
 }
 
 impl<Req, Res> Clone for Method<Req, Res> {

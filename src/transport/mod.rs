@@ -244,9 +244,9 @@ pub(crate) fn timeout_header(timeout: Duration) -> String {
     const MOST: u64 = 99_999_999;
     let (seconds, micros) = (timeout.as_secs(), timeout.subsec_micros().into());
     let (value, unit) = match seconds {
-        0 => (micros, 'u'),
-        s if s < MOST / 1000 => (s * 1000 + u64::from(timeout.subsec_nanos().div_ceil(1_000_000)), 'm'),
-        s => (s.min(MOST), 'S'),
+        0 => (micros, "u"),
+        s if s < MOST / 1000 => (s * 1000 + u64::from(timeout.subsec_nanos().div_ceil(1_000_000)), "m"),
+        s => (s.min(MOST), "S"),
     };
-    format!("{value}{unit}")
+    [&value.to_string(), unit].concat()
 }

@@ -5,6 +5,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameS
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { withoutPanics } from "./panics.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "dist");
@@ -33,16 +34,19 @@ function optimize() {
   const output = at("pkg", "boxd.wasm");
   const names = `${output}.names.json`;
   const stamp = `${output}.from`;
-  const hash = createHash("sha256").update(readFileSync(input)).update([...OPTIMIZE, RENAME].join()).digest("hex");
-  if (!existsSync(output) || !existsSync(stamp) || readFileSync(stamp, "utf8") !== hash) {
+  const hash = createHash("sha256");
+  for (const part of [readFileSync(input), readFileSync(at("panics.mjs")), [...OPTIMIZE, RENAME].join()]) hash.update(part);
+  const from = hash.digest("hex");
+  if (!existsSync(output) || !existsSync(stamp) || readFileSync(stamp, "utf8") !== from) {
+    withoutPanics(input, `${output}.plain`);
     const wasmOpt = at("node_modules", "binaryen", "bin", "wasm-opt");
-    const command = [wasmOpt, ...OPTIMIZE, RENAME, input, "-o", `${output}.new`];
+    const command = [wasmOpt, ...OPTIMIZE, RENAME, `${output}.plain`, "-o", `${output}.new`];
     writeFileSync(names, execFileSync(process.execPath, command, { stdio: ["ignore", "pipe", "inherit"] }));
     if (readFileSync(`${output}.new`).length >= readFileSync(input).length) {
       throw new Error("wasm-opt has not made the .wasm any smaller");
     }
     renameSync(`${output}.new`, output);
-    writeFileSync(stamp, hash);
+    writeFileSync(stamp, from);
   }
   copyFileSync(output, join(dist, "boxd.wasm"));
   const text = readFileSync(output).toString("base64");
@@ -50,9 +54,20 @@ function optimize() {
   return JSON.parse(readFileSync(names, "utf8"));
 }
 
+// load.ts loads the .wasm by itself, in a third of what wasm-bindgen would have for it.
+const OWN_START = "export { __wbg_get_imports, __wbg_finalize_init };\n";
+
+const OWN_TYPES = `
+export function __wbg_get_imports(): WebAssembly.Imports;
+export function __wbg_finalize_init(instance: Pick<WebAssembly.Instance, "exports">): void;
+`;
+
 /** wasm-bindgen's side of it, with the new names. */
 function renamed(glue, { imports, exports }) {
-  const used = new Map(imports.map(([, from, to]) => [`${from}:`, `${to}:`]));
+  // What needs no adapter is imported from its module itself.
+  const modules = new Map([...glue.matchAll(/import \* as (\w+) from "(.+?)"/g)].map(([, name, path]) => [path, name]));
+  const plain = imports.filter(([module]) => modules.has(module));
+  const used = new Map(imports.filter((one) => !plain.includes(one)).map(([, from, to]) => [`${from}:`, `${to}:`]));
   for (const [from, to] of exports) used.set(`wasm.${from}`, `wasm.${to}`);
   const left = new Set(used.keys());
   const text = glue.replace(/\b(?:wasm\.)?\w+\b:?/g, (word) => {
@@ -64,7 +79,10 @@ function renamed(glue, { imports, exports }) {
   const missing = [...left].filter((name) => name.endsWith(":"));
   if (missing.length > 0) throw new Error(`wasm-bindgen's glue does not hold ${missing.join(" ")}`);
   // The one module that they are all imported from.
-  return text.replaceAll('"./core_bg.js"', '"a"');
+  const first = "const import0 = {";
+  const theirs = plain.map(([module, from, to]) => `${to}: ${modules.get(module)}.${from},`);
+  const one = text.replace(/^ *"\.\/snippets\/.*": import\d+,\n/gm, "").replaceAll('"./core_bg.js"', '"a"');
+  return one.replace(first, `${first} ${theirs.join(" ")}`) + OWN_START;
 }
 
 /** The entry points and the one chunk that they share, `api.js`. */
@@ -119,6 +137,9 @@ async function bundle(names) {
 /** The published types, once for modules and once for CommonJS. */
 function types() {
   const all = join(dist, "types");
+  const core = at("pkg", "core.d.ts");
+  const declared = readFileSync(core, "utf8");
+  if (!declared.endsWith(OWN_TYPES)) writeFileSync(core, declared + OWN_TYPES);
   execFileSync(process.execPath, [at("node_modules", "typescript", "bin", "tsc"), "-p", here], { stdio: "inherit" });
   for (const name of REACHABLE) {
     const text = readFileSync(join(all, `${name}.d.ts`), "utf8");

@@ -4,7 +4,7 @@
 
 use std::future::ready;
 
-use boxd::wire::{fields, methods};
+use boxd::wire::fields;
 use boxd::{BoxHandle, BoxInfo};
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
@@ -12,7 +12,7 @@ use web_sys::AbortSignal;
 
 use crate::failure::failure;
 use crate::json::Json;
-use crate::operations::{call, doing, told};
+use crate::operations::{answer, call, doing};
 use crate::options::Options;
 use crate::record::text;
 use crate::stream::ByteStream;
@@ -73,15 +73,12 @@ impl Compute {
         match operation {
             "get" => {
                 let found = compute.boxes().find(options.string("wanted"));
-                Box::pin(async move { told(&found.await.map_err(failure)?, operations::BOX) })
+                Box::pin(async move { answer("refresh", &found.await.map_err(failure)?) })
             }
             "create" => {
                 let create = compute.boxes().create(options.string("name")).image(options.string("image"));
-                let rpc = methods::CREATE_VM.rpc();
                 match create.config(options.config().unwrap_or_default()).encode() {
-                    Ok(request) => {
-                        call(&compute, rpc, request, doing("create box", options), operations::CREATED)
-                    }
+                    Ok(request) => call(&compute, "create", request, |what| doing(what, options)),
                     Err(error) => Box::pin(ready(Err(failure(error)))),
                 }
             }
@@ -120,8 +117,7 @@ fn fork(compute: boxd::Compute, options: &Options) -> Work {
             id = text(&found, fields::get_vm_response::VM_ID);
         }
         let request = fork.encode(&id).map_err(failure)?;
-        let doing = ["fork box ", &id].concat();
-        call(&compute, methods::FORK_VM.rpc(), request, doing, operations::FORKED).await
+        call(&compute, "fork", request, |what| [what, " ", &id].concat()).await
     })
 }
 

@@ -10,12 +10,12 @@ use crate::json::Json;
 /// What a promise is rejected with: the fields of `Failure` in `errors.ts`.
 #[allow(clippy::needless_pass_by_value)] // For `map_err(failure)`.
 pub(crate) fn failure(error: Error) -> JsValue {
-    failed(&error, &error.to_string())
+    failed(&error, &error.sentence())
 }
 
 /// As [`failure`], where the error does not know what was being done.
 pub(crate) fn failure_doing(doing: &str, error: &Error) -> JsValue {
-    failed(error, &[doing, ": ", &error.to_string()].concat())
+    failed(error, &[doing, ": ", &error.sentence()].concat())
 }
 
 fn failed(error: &Error, message: &str) -> JsValue {

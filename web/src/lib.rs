@@ -20,9 +20,9 @@ mod operations;
 mod options;
 mod record;
 mod stream;
+mod table;
 mod task;
 
 pub use compute::Compute;
 pub use exec::Process;
 pub use stream::ByteStream;
-pub use task::install;

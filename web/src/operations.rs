@@ -1,38 +1,27 @@
 //! What is one unary call and nothing else: a table.
 //!
-//! An operation is a row of [`OPERATIONS`], and costs a page some 150 bytes. What does more than to ask and to tell has a
+//! An operation is a row of [`OPERATIONS`], and costs a page some 100 bytes (`table.rs`). What does more than to ask and to tell has a
 //! function of its own in `compute.rs`.
 
 mod boxes;
 mod resources;
 
-use std::future::poll_fn;
+use std::future::{poll_fn, ready};
 
-use boxd::transport::{EncodedMessage, Rpc};
-use boxd::wire::{Field, fields, methods};
+use boxd::transport::EncodedMessage;
+use boxd::wire::{fields, methods};
 use wasm_bindgen::JsValue;
 
 use crate::failure::{failure_doing, invalid, unreadable};
 use crate::json::push_quoted;
 use crate::options::Options;
-use crate::record::Part::{Fixed, Is, Maybe, Record};
-use crate::record::{Part, encode, json};
+use crate::record::{encode, json};
+use crate::table::Part::{Fixed, Is, Maybe, Record};
+use crate::table::{Entries, Operation, Part, Row, find, length, packed};
 use crate::task::{Outcome, Work};
 
-struct Operation {
-    /// The name that the TypeScript side calls it by.
-    name: &'static str,
-    /// For errors: `start box`. The `name` and `id` that the caller gave are added; what else stands as `{path}` in it.
-    doing: &'static str,
-    rpc: Rpc,
-    /// What of the caller's options goes into the request.
-    request: &'static [(&'static str, Field)],
-    /// What of the answer goes back.
-    answer: &'static [Part],
-}
-
 /// A box as the fields of `BoxInfo` in `types.ts`.
-pub(crate) const BOX: &[Part] = &[
+const BOX: &[Part] = &[
     Is("id", fields::get_vm_response::VM_ID),
     Is("name", fields::get_vm_response::NAME),
     Is("image", fields::get_vm_response::IMAGE_REF),
@@ -44,7 +33,7 @@ pub(crate) const BOX: &[Part] = &[
     Is("autoSuspendTimeoutSecs", fields::get_vm_response::AUTO_SUSPEND_TIMEOUT_SECS),
 ];
 
-static OPERATIONS: &[Operation] = &[
+const OPERATIONS: &[Operation] = &[
     Operation {
         name: "whoami",
         doing: "whoami",
@@ -123,64 +112,86 @@ static OPERATIONS: &[Operation] = &[
         request: &[("id", fields::destroy_vm_request::VM_ID)],
         answer: &[Fixed("status", "destroyed")],
     },
+    // The requests of these two are made in `compute.rs`.
+    Operation {
+        name: "create",
+        doing: "create box",
+        rpc: methods::CREATE_VM.rpc(),
+        request: &[],
+        answer: &[
+            Is("id", fields::create_vm_response::VM_ID),
+            Is("name", fields::create_vm_response::NAME),
+            Is("image", fields::create_vm_response::IMAGE),
+            Is("publicIp", fields::create_vm_response::PUBLIC_IP),
+            Is("status", fields::create_vm_response::STATUS),
+            Maybe("url", fields::create_vm_response::URL),
+            Maybe("bootTimeMs", fields::create_vm_response::BOOT_TIME_MS),
+        ],
+    },
+    Operation {
+        name: "fork",
+        doing: "fork box",
+        rpc: methods::FORK_VM.rpc(),
+        request: &[],
+        answer: &[
+            Is("id", fields::fork_vm_response::VM_ID),
+            Is("name", fields::fork_vm_response::NAME),
+            Is("image", fields::fork_vm_response::IMAGE),
+            Is("publicIp", fields::fork_vm_response::PUBLIC_IP),
+            Is("status", fields::fork_vm_response::STATUS),
+            Maybe("url", fields::fork_vm_response::URL),
+            Maybe("bootTimeMs", fields::fork_vm_response::BOOT_TIME_MS),
+            Maybe("forkedFrom", fields::fork_vm_response::FORKED_FROM),
+        ],
+    },
 ];
 
-/// What a create tells of the new box.
-pub(crate) const CREATED: &[Part] = &[
-    Is("id", fields::create_vm_response::VM_ID),
-    Is("name", fields::create_vm_response::NAME),
-    Is("image", fields::create_vm_response::IMAGE),
-    Is("publicIp", fields::create_vm_response::PUBLIC_IP),
-    Is("status", fields::create_vm_response::STATUS),
-    Maybe("url", fields::create_vm_response::URL),
-    Maybe("bootTimeMs", fields::create_vm_response::BOOT_TIME_MS),
-];
-
-/// What a fork tells of the new box.
-pub(crate) const FORKED: &[Part] = &[
-    Is("id", fields::fork_vm_response::VM_ID),
-    Is("name", fields::fork_vm_response::NAME),
-    Is("image", fields::fork_vm_response::IMAGE),
-    Is("publicIp", fields::fork_vm_response::PUBLIC_IP),
-    Is("status", fields::fork_vm_response::STATUS),
-    Maybe("url", fields::fork_vm_response::URL),
-    Maybe("bootTimeMs", fields::fork_vm_response::BOOT_TIME_MS),
-    Maybe("forkedFrom", fields::fork_vm_response::FORKED_FROM),
-];
+/// All of them.
+static ROWS: [u8; length(TABLES)] = packed(TABLES);
+const TABLES: &[&[Operation]] = &[OPERATIONS, boxes::ROWS, resources::ROWS];
 
 /// Does what the operation of this name does, to a record in JSON.
 pub(crate) fn start(compute: &boxd::Compute, name: &str, options: &Options) -> Work {
-    let mut rows = OPERATIONS.iter().chain(boxes::ROWS).chain(resources::ROWS);
-    match rows.find(|operation| operation.name == name) {
-        Some(operation) => {
-            let doing = doing(operation.doing, options);
-            call(compute, operation.rpc, encode(options, operation.request), doing, operation.answer)
+    match find(&ROWS, name) {
+        Some(row) => {
+            let request = encode(options, row.request);
+            send(compute, &row, request, doing(row.doing, options))
         }
         // Nobody but the TypeScript side names one.
-        None => Box::pin(std::future::ready(Err(invalid(name, "an operation")))),
+        None => Box::pin(ready(Err(invalid(name, "an operation")))),
     }
 }
 
-/// Sends `request`, and gives of the answer what `parts` say, in JSON.
+/// As [`start`], with a request that is there already.
 pub(crate) fn call(
     compute: &boxd::Compute,
-    rpc: Rpc,
+    name: &str,
     request: EncodedMessage,
-    doing: String,
-    parts: &'static [Part],
+    of: impl FnOnce(&str) -> String,
 ) -> Work {
-    let mut answer = compute.call_encoded(rpc, request);
+    match find(&ROWS, name) {
+        Some(row) => send(compute, &row, request, of(row.doing)),
+        None => Box::pin(ready(Err(invalid(name, "an operation")))),
+    }
+}
+
+fn send(compute: &boxd::Compute, row: &Row, request: EncodedMessage, doing: String) -> Work {
+    let (mut answer, entries) = (compute.call_encoded(row.rpc, request), row.answer);
     Box::pin(poll_fn(move |cx| {
         answer.as_mut().poll(cx).map(|answer| match answer {
-            Ok(message) => told(&message, parts),
+            Ok(message) => told(&message, entries),
             Err(error) => Err(failure_doing(&doing, &error)),
         })
     }))
 }
 
-/// What `parts` say of an answer.
-pub(crate) fn told(message: &[u8], parts: &'static [Part]) -> Outcome {
-    json(message, parts).map(JsValue::from).map_err(|_| unreadable())
+/// What the answer to a call of this name says.
+pub(crate) fn answer(name: &str, message: &[u8]) -> Outcome {
+    find(&ROWS, name).map_or_else(|| Err(unreadable()), |row| told(message, row.answer))
+}
+
+fn told(message: &[u8], entries: Entries) -> Outcome {
+    json(message, entries).map(JsValue::from).map_err(|_| unreadable())
 }
 
 /// `start box "web" (vm-1f2e3d)`.

@@ -1,28 +1,18 @@
 //! Records by table: what callers give goes into an encoded message, and what the server answers into JSON, with no struct
 //! in between. A struct of its own would cost a page about a kilobyte per operation, a table costs some hundred bytes.
 
+use boxd::transport::EncodedMessage;
 use boxd::wire::{Encoder, Field, FieldKind, Fields, Malformed, Value};
 
 use crate::json::{Json, push_number, push_quoted, separate};
 use crate::options::Options;
-
-/// A part of a record that is answered.
-#[derive(Clone, Copy)]
-pub(crate) enum Part {
-    /// A field.
-    Is(&'static str, Field),
-    /// A field that is left out where it is empty or 0.
-    Maybe(&'static str, Field),
-    /// A record, or a list of them.
-    Record(&'static str, Field, &'static [Part]),
-    /// What the answer implies.
-    Fixed(&'static str, &'static str),
-}
+use crate::table::Entries;
 
 /// The message of the fields that `options` hold under these names.
-pub(crate) fn encode(options: &Options, fields: &[(&'static str, Field)]) -> boxd::transport::EncodedMessage {
+pub(crate) fn encode(options: &Options, entries: Entries) -> EncodedMessage {
     let mut message = Encoder::new();
-    for &(key, field) in fields {
+    for entry in entries {
+        let (key, field) = (entry.key, entry.field());
         match field.kind {
             FieldKind::Text if field.list => {
                 for text in options.texts(key) {
@@ -48,48 +38,33 @@ pub(crate) fn encode(options: &Options, fields: &[(&'static str, Field)]) -> box
 }
 
 /// The record that `message` holds, in JSON.
-pub(crate) fn json(message: &[u8], parts: &'static [Part]) -> Result<String, Malformed> {
+pub(crate) fn json(message: &[u8], entries: Entries) -> Result<String, Malformed> {
     let mut json = Json::object();
-    for part in parts {
-        match *part {
-            Part::Is(key, field) => field_json(&mut json, key, message, field, None)?,
-            Part::Record(key, field, inner) => field_json(&mut json, key, message, field, Some(inner))?,
-            Part::Maybe(key, field) => {
-                let last = last(message, field)?;
-                if !matches!(last, None | Some(Value::Number(0) | Value::Bytes(b""))) {
-                    json.key(key);
-                    value_json(&mut json.0, last, field, None)?;
+    for entry in entries {
+        let (key, field, inner) = (entry.key, entry.field(), entry.inner());
+        if let Some(value) = entry.fixed() {
+            json.text(key, value);
+        } else if field.list {
+            json.key(key);
+            json.0.push('[');
+            for item in Fields::new(message) {
+                let (number, value) = item?;
+                if number == field.number {
+                    separate(&mut json.0);
+                    value_json(&mut json.0, Some(value), field, inner)?;
                 }
             }
-            Part::Fixed(key, value) => {
-                json.text(key, value);
+            json.0.push(']');
+        } else {
+            let last = last(message, field)?;
+            let is_empty = matches!(last, None | Some(Value::Number(0) | Value::Bytes(b"")));
+            if !(is_empty && entry.is_optional()) {
+                json.key(key);
+                value_json(&mut json.0, last, field, inner)?;
             }
         }
     }
     Ok(json.finish())
-}
-
-fn field_json(
-    json: &mut Json,
-    key: &'static str,
-    message: &[u8],
-    field: Field,
-    inner: Option<&'static [Part]>,
-) -> Result<(), Malformed> {
-    json.key(key);
-    if !field.list {
-        return value_json(&mut json.0, last(message, field)?, field, inner);
-    }
-    json.0.push('[');
-    for item in Fields::new(message) {
-        let (number, value) = item?;
-        if number == field.number {
-            separate(&mut json.0);
-            value_json(&mut json.0, Some(value), field, inner)?;
-        }
-    }
-    json.0.push(']');
-    Ok(())
 }
 
 /// A string of `message`; empty where it has none.
@@ -116,7 +91,7 @@ fn value_json(
     out: &mut String,
     value: Option<Value<'_>>,
     field: Field,
-    inner: Option<&'static [Part]>,
+    inner: Option<Entries>,
 ) -> Result<(), Malformed> {
     let number = match value {
         Some(Value::Number(number)) => number,
@@ -127,7 +102,7 @@ fn value_json(
         _ => &[],
     };
     match (field.kind, inner) {
-        (_, Some(parts)) if value.is_some() => out.push_str(&json(bytes, parts)?),
+        (_, Some(entries)) if value.is_some() => out.push_str(&json(bytes, entries)?),
         (FieldKind::Text, _) => push_quoted(out, std::str::from_utf8(bytes).map_err(|_| Malformed)?),
         (FieldKind::Flag, _) => out.push_str(if number == 0 { "false" } else { "true" }),
         (FieldKind::Unsigned, _) => push_number(out, number),

@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use js_sys::{Array, Function, Promise};
-use wasm_bindgen::prelude::*;
+use js_sys::Promise;
+use wasm_bindgen::JsValue;
 use web_sys::AbortSignal;
 
 use crate::abort::{Abort, reason};
@@ -56,41 +56,6 @@ impl Future for Task {
             *self.waker.borrow_mut() = Some(cx.waker().clone());
         }
         let Some(work) = &mut self.work else { return Poll::Pending };
-        let mut outcome = Poll::Pending;
-        if let Err(trap) =
-            guarded(&mut || outcome = work.as_mut().poll(cx), &JsValue::UNDEFINED, &Array::new())
-        {
-            // Whatever state it is in, it is not to be touched again.
-            std::mem::forget(self.work.take());
-            fail(&trap);
-        }
-        outcome
+        work.as_mut().poll(cx)
     }
-}
-
-#[wasm_bindgen]
-extern "C" {
-    /// Calls through JavaScript and back: a panic or any other trap in `poll` ends there, as an error, and not in the
-    /// host's queue, where it would end a Node process and leave every promise pending.
-    #[wasm_bindgen(catch, js_namespace = Reflect, js_name = apply)]
-    fn guarded(poll: &mut dyn FnMut(), this: &JsValue, arguments: &Array) -> Result<JsValue, JsValue>;
-}
-
-thread_local! {
-    static ON_FAILURE: RefCell<Option<Function>> = const { RefCell::new(None) };
-}
-
-/// Sets what is told when this instance has panicked or trapped. Nothing here can be relied on from then on.
-#[wasm_bindgen]
-pub fn install(on_failure: Function) {
-    ON_FAILURE.set(Some(on_failure));
-    std::panic::set_hook(Box::new(|panic| fail(&panic.to_string().into())));
-}
-
-fn fail(why: &JsValue) {
-    ON_FAILURE.with_borrow(|tell| {
-        if let Some(tell) = tell {
-            let _ = tell.call1(&JsValue::UNDEFINED, why);
-        }
-    });
 }

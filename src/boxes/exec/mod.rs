@@ -226,7 +226,7 @@ impl Exec {
     }
 
     fn doing(&self) -> String {
-        format!("exec in box {}", self.target)
+        ["exec in box ", &self.target.sentence()].concat()
     }
 }
 

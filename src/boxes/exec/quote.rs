@@ -69,7 +69,7 @@ pub(crate) fn command_line(command: &Command, env: &[(String, String)], dir: Opt
             return Err(Error::invalid_argument(CURRENT_DIR, "is empty"));
         }
         // `./` for a name that starts with a dash or that CDPATH would find elsewhere.
-        let dir = if dir.starts_with('/') { dir.to_owned() } else { format!("./{dir}") };
+        let dir = if dir.starts_with('/') { dir.to_owned() } else { ["./", dir].concat() };
         line.extend(["cd ", &quote(&dir), " && "]);
     }
     for (key, value) in env {

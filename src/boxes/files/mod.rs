@@ -41,7 +41,7 @@ fn check_path(argument: &str, path: &str) -> Result<()> {
 
 /// `write file "/app/x" in box "web" (vm-1)`.
 fn doing(verb: &str, path: &str, target: &Target) -> String {
-    [verb, " file ", &quoted(path), " in box ", &target.to_string()].concat()
+    [verb, " file ", &quoted(path), " in box ", &target.sentence()].concat()
 }
 
 /// Whether the server has a newer RPC: not known before it was tried once.

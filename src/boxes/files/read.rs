@@ -164,7 +164,13 @@ impl FileStream {
         if self.total == 0 || self.received == self.total {
             return Ok(());
         }
-        let why = format!("{} of {} bytes arrived; the file is not whole", self.received, self.total);
+        let why = [
+            &self.received.to_string(),
+            " of ",
+            &self.total.to_string(),
+            " bytes arrived; the file is not whole",
+        ]
+        .concat();
         Err(Error::of(Code::DataLoss, why))
     }
 }

@@ -226,9 +226,8 @@ impl Upload {
     async fn unary(&mut self, pieces: Pieces) -> Result<u64> {
         let total = pieces.total;
         if total > DEFAULT_MESSAGE_LIMIT as u64 {
-            let why = format!(
-                "{total} bytes are more than this server takes at once (64 MiB); it has no streaming upload"
-            );
+            let more = " bytes are more than this server takes at once (64 MiB); it has no streaming upload";
+            let why = [&total.to_string(), more].concat();
             return Err(Error::of(Code::ResourceExhausted, why));
         }
         let data = pieces.whole().await?;
@@ -335,7 +334,9 @@ impl Pieces {
         loop {
             let Some(piece) = ready!(self.source.poll_next_unpin(cx)).transpose()? else {
                 if self.given < self.total {
-                    let why = format!("ended after {} of {} bytes", self.given, self.total);
+                    let why =
+                        ["ended after ", &self.given.to_string(), " of ", &self.total.to_string(), " bytes"]
+                            .concat();
                     return Poll::Ready(Err(Error::invalid_argument("content", why)));
                 }
                 let last = self.last.take();
@@ -344,7 +345,8 @@ impl Pieces {
             };
             self.given += piece.len() as u64;
             if self.given > self.total {
-                let why = format!("is longer than the {} bytes that were announced", self.total);
+                let why =
+                    ["is longer than the ", &self.total.to_string(), " bytes that were announced"].concat();
                 return Poll::Ready(Err(Error::invalid_argument("content", why)));
             }
             if piece.is_empty() {
@@ -383,7 +385,14 @@ fn report(progress: &mut Option<OnProgress>, bytes: u64, total: u64) {
 /// 0 means that the machine cannot confirm.
 fn check_written(confirmed: u64, total: u64) -> Result<u64> {
     if confirmed != 0 && confirmed != total {
-        let why = format!("the box confirmed {confirmed} of {total} bytes; the file is not whole");
+        let why = [
+            "the box confirmed ",
+            &confirmed.to_string(),
+            " of ",
+            &total.to_string(),
+            " bytes; the file is not whole",
+        ]
+        .concat();
         return Err(Error::of(Code::DataLoss, why));
     }
     Ok(total)

@@ -1,27 +1,16 @@
 //! The host's clock, timers and chance, wherever JavaScript runs: pages, workers, Node, Deno, Bun, workerd.
 
-mod fetch;
+mod host;
 
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
-use gloo_timers::callback::Timeout;
 use send_wrapper::SendWrapper;
-use wasm_bindgen::prelude::*;
 
-pub(crate) use self::fetch::{Failure, post, post_json};
+pub(crate) use self::host::{Failure, gather, origin, post, post_json};
 use crate::error::Result;
-
-#[wasm_bindgen]
-extern "C" {
-    type Performance;
-
-    #[wasm_bindgen(thread_local_v2, js_name = performance)]
-    static PERFORMANCE: Option<Performance>;
-
-    #[wasm_bindgen(method)]
-    fn now(this: &Performance) -> f64;
-}
 
 /// Whether futures of this SDK can run here: the host's own event loop runs them.
 #[allow(clippy::unnecessary_wraps)]
@@ -37,8 +26,7 @@ pub(crate) struct Instant {
 
 impl Instant {
     pub(crate) fn now() -> Self {
-        let monotonic = PERFORMANCE.with(|performance| performance.as_ref().map(Performance::now));
-        Self { milliseconds: monotonic.unwrap_or_else(js_sys::Date::now) }
+        Self { milliseconds: host::now() }
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
@@ -56,22 +44,33 @@ fn duration(milliseconds: f64) -> Duration {
 
 /// Waits, never less than `time`: timers take 32 bits of milliseconds and may ring a fraction early.
 pub(crate) fn sleep(time: Duration) -> impl Future<Output = ()> + Send + 'static {
-    SendWrapper::new(async move {
-        let started = Instant::now();
+    SendWrapper::new(Sleep { time, begun: None })
+}
+
+struct Sleep {
+    time: Duration,
+    begun: Option<(Instant, host::Timer)>,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let time = self.time;
+        let (mut since, mut left) = (Instant::now(), time);
         loop {
-            let left = time.saturating_sub(started.elapsed());
+            if let Some((started, timer)) = &mut self.begun {
+                ready!(timer.poll(cx));
+                since = *started;
+                left = time.saturating_sub(since.elapsed());
+            }
             if left.is_zero() {
-                return;
+                return Poll::Ready(());
             }
             let milliseconds = u32::try_from(left.as_millis() + 1).unwrap_or(u32::MAX).min(i32::MAX as u32);
-            let (ring, bell) = futures_channel::oneshot::channel();
-            // Dropping the timer stops it.
-            let _timer = Timeout::new(milliseconds, move || {
-                let _ = ring.send(());
-            });
-            let _ = bell.await;
+            self.begun = Some((since, host::Timer::of(milliseconds.into())));
         }
-    })
+    }
 }
 
 /// Runs `future` by itself.
@@ -97,18 +96,6 @@ fn seconds(milliseconds: f64) -> Option<i64> {
 /// A number in `0.0..1.0`.
 pub(crate) fn random() -> f64 {
     js_sys::Math::random()
-}
-
-/// The token and when it ends, from the JSON answer of an exchange; `None` where it is none.
-pub(crate) fn token_and_end(json: &[u8]) -> Option<(String, i64)> {
-    // The host reads JSON: another reader would be a tenth of what a page loads.
-    let object = js_sys::JSON::parse(std::str::from_utf8(json).ok()?).ok()?;
-    let field = |name: &str| js_sys::Reflect::get(&object, &name.into()).unwrap_or_default();
-    let end = field("expires_at");
-    let end = if end.is_undefined() { 0.0 } else { end.as_f64()? };
-    #[allow(clippy::cast_possible_truncation)]
-    let end = end as i64;
-    Some((field("token").as_string()?, end))
 }
 
 #[cfg(test)]

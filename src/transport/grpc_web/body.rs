@@ -112,7 +112,7 @@ impl WebAnswers {
     fn no_verdict(&self) -> Status {
         let exposed = cfg!(browser) && self.lingers;
         let hint = if exposed { " (does it expose grpc-status to this page's origin?)" } else { "" };
-        Status::unavailable(format!("the answer ended before the server said how the call went{hint}"))
+        Status::unavailable(["the answer ended before the server said how the call went", hint].concat())
     }
 }
 

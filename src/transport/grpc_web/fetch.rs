@@ -4,19 +4,15 @@ use bytes::Bytes;
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
-use js_sys::{Array, Reflect, Uint8Array};
+use js_sys::Uint8Array;
 use send_wrapper::SendWrapper;
-use wasm_bindgen::{JsCast, JsValue};
-use web_sys::Blob;
+use wasm_bindgen::JsValue;
 
 use super::chunk::receive;
-use super::{Fetch, Request, RequestBody, Response};
+use super::{Fetch, Request, RequestBody, Response, trailers};
 use crate::error::Result;
-use crate::rt::{Failure, post};
-use crate::transport::{Code, Metadata, Status};
-
-/// Whenever the pieces of a request are this much, they go into a `Blob`, which the host need not keep in memory.
-const PIECES: usize = 8 * 1024 * 1024;
+use crate::rt::{Failure, gather, origin as origin_of_page, post};
+use crate::transport::{Code, Status, websocket};
 
 /// The host's own HTTP client, `fetch`.
 #[derive(Debug)]
@@ -38,77 +34,40 @@ impl Fetch for Http {
 
 async fn exchange(request: Request) -> Result<Response, Status> {
     let Request { url, headers, body } = request;
+    let head = websocket::head(&headers)?;
     let body = match body {
         RequestBody::Whole(bytes) => Uint8Array::from(&*bytes).into(),
         RequestBody::Pieces(pieces) => collect(pieces).await?,
     };
-    let posting = post(&url, &headers, &body).map_err(|failure| unanswered(&failure, &url))?;
-    let answer = posting.await.map_err(|failure| unanswered(&failure, &url))?;
-    let status = if answer.is_redirect() { answer.status().max(300) } else { answer.status() };
-    let mut headers = Metadata::new();
-    for (name, value) in answer.headers() {
-        headers.insert(name, value);
-    }
-    let chunks = answer.into_chunks().map_ok(receive).map_err(|failure| {
-        Status::unavailable(format!("the connection broke while the answer came: {failure}"))
+    let answer = post(&url, &head, &body).await.map_err(|failure| unanswered(&failure, &url))?;
+    let chunks = answer.chunks.map_ok(receive).map_err(|failure| {
+        Status::unavailable(["the connection broke while the answer came: ", &failure.text].concat())
     });
-    Ok(Response { status, headers, body: SendWrapper::new(chunks).boxed() })
+    let headers = trailers::parse(&answer.head.into());
+    Ok(Response { status: answer.status, headers, body: SendWrapper::new(chunks).boxed() })
 }
 
 /// Gathers the pieces of a request, outside wasm memory.
 async fn collect(mut pieces: BoxStream<'static, Result<Bytes, Status>>) -> Result<JsValue, Status> {
-    let (mut parts, mut size, mut large) = (Array::new(), 0, false);
-    while let Some(piece) = pieces.try_next().await? {
-        parts.push(&Uint8Array::from(&*piece));
-        size += piece.len();
-        if size >= PIECES {
-            parts = Array::of1(&blob(&parts)?.into());
-            (size, large) = (0, true);
-        }
-    }
-    if large { blob(&parts).map(Into::into) } else { Ok(joined(&parts, size).into()) }
-}
-
-/// Small bodies in one array: to hand a `Blob` over takes a page longer than to copy one.
-fn joined(parts: &Array, size: usize) -> Uint8Array {
-    let whole = Uint8Array::new_with_length(u32::try_from(size).unwrap_or(u32::MAX));
-    let mut at = 0;
-    for part in parts.iter() {
-        let part: Uint8Array = part.unchecked_into();
-        whole.set(&part, at);
-        at += part.length();
-    }
-    whole
-}
-
-fn blob(parts: &Array) -> Result<Blob, Status> {
-    Blob::new_with_buffer_source_sequence(parts).map_err(|_| {
+    let too_large = |_| {
         Status::new(Code::ResourceExhausted, "the request is larger than what this page may hold").not_sent()
-    })
+    };
+    let whole = gather();
+    while let Some(piece) = pieces.try_next().await? {
+        whole.add(Uint8Array::from(&*piece)).map_err(too_large)?;
+    }
+    whole.whole().map_err(too_large)
 }
 
 /// A request without an answer. The host does not tell a page why, so the sentence names what it can be.
 fn unanswered(failure: &Failure, url: &str) -> Status {
-    let not_sent = match failure {
-        Failure::Header(_) => {
-            return Status::new(Code::InvalidArgument, failure.to_string()).not_sent();
-        }
-        Failure::Connection { not_sent, .. } => *not_sent,
-    };
     let origin = url.match_indices('/').nth(2).and_then(|(end, _)| url.get(..end)).unwrap_or(url);
-    let text = match page() {
-        Some(page) => format!(
-            "no answer from {origin} ({failure}); is it running, is gRPC-web enabled there, and is this page's \
-             origin, {page}, allowed?"
-        ),
-        None => format!("no answer from {origin} ({failure}); is it running, and is this its address?"),
+    let page = origin_of_page();
+    let (asks, page, end) = match &page {
+        Some(page) => (", is gRPC-web enabled there, and is this page's origin, ", &**page, ", allowed?"),
+        None => (", and is this its address?", "", ""),
     };
+    let text = ["no answer from ", origin, " (", &failure.text, "); is it running", asks, page, end].concat();
     let status = Status::unavailable(text);
-    if not_sent { status.not_sent() } else { status }
-}
-
-/// The origin of the page or worker, where there is one.
-pub(in crate::transport) fn page() -> Option<String> {
-    let location = Reflect::get(&js_sys::global(), &JsValue::from_str("location")).ok()?;
-    Reflect::get(&location, &JsValue::from_str("origin")).ok()?.as_string()
+    if failure.not_sent { status.not_sent() } else { status }
 }

@@ -27,23 +27,30 @@ pub(super) fn check(status: u16, headers: &Metadata, origin: &str) -> Result<(),
         return Err(verdict);
     }
     if status != 200 {
-        let text = format!("{origin} answered HTTP {status}{}", advice(status));
+        let text = [origin, " answered HTTP ", &status.to_string(), advice(status)].concat();
         return Err(Status::new(Code::from_http(status), text).with_metadata(headers.clone()));
     }
     let content_type = headers.get("content-type").unwrap_or_default().trim();
     let rest = strip_prefix(content_type, CONTENT_TYPE);
     let text = match rest {
         Some(rest) if rest.is_empty() || rest.starts_with(['+', ';', ' ']) => return Ok(()),
-        Some(rest) if strip_prefix(rest, "-text").is_some() => format!(
-            "{origin} answered gRPC-web in base64 ({content_type}), which was not asked for (does a proxy rewrite it?)"
-        ),
+        Some(rest) if strip_prefix(rest, "-text").is_some() => [
+            origin,
+            " answered gRPC-web in base64 (",
+            content_type,
+            "), which was not asked for (does a proxy rewrite it?)",
+        ]
+        .concat(),
         _ if content_type.is_empty() => {
-            format!("{origin} answered without a content type; is gRPC-web enabled there?")
+            [origin, " answered without a content type; is gRPC-web enabled there?"].concat()
         }
-        _ => format!(
-            "{origin} answered {} instead of gRPC-web; is this the API's address, and is gRPC-web enabled there?",
-            quoted(content_type)
-        ),
+        _ => [
+            origin,
+            " answered ",
+            &quoted(content_type),
+            " instead of gRPC-web; is this the API's address, and is gRPC-web enabled there?",
+        ]
+        .concat(),
     };
     Err(Status::new(Code::Unknown, text).with_metadata(headers.clone()))
 }

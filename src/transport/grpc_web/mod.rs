@@ -30,8 +30,6 @@ pub(super) use self::chunk::receive;
 #[cfg(browser)]
 pub use self::chunk::{ChunkId, View, chunk, view};
 pub use self::http::Http;
-#[cfg(browser)]
-pub(super) use self::http::page;
 use super::answers;
 use super::{
     Call, Capabilities, Code, DEFAULT_MESSAGE_LIMIT, EncodedMessage, MessageStream, Metadata, Reply, Status,
@@ -150,7 +148,7 @@ impl<F: Fetch> GrpcWebTransport<F> {
     }
 
     fn through(fetch: F, endpoint: &Endpoint) -> Self {
-        let origin = endpoint.to_string().into();
+        let origin = endpoint.url().into();
         Self { fetch: Arc::new(fetch), origin, message_limit: DEFAULT_MESSAGE_LIMIT }
     }
 
@@ -168,7 +166,7 @@ impl<F: Fetch> GrpcWebTransport<F> {
     ) -> impl Future<Output = Result<WebAnswers, Status>> + Send + 'static {
         let Self { fetch, origin, message_limit } = self.clone();
         async move {
-            let url = format!("{origin}{}", call.path);
+            let url = [&*origin, call.path].concat();
             let response = fetch.post(Request { url, headers: head::request(call), body }).await?;
             head::check(response.status, &response.headers, &origin)?;
             Ok(WebAnswers::new(response.headers, response.body, message_limit))

@@ -18,11 +18,11 @@ const LARGEST: usize = 32 * 1024;
 /// Says that the stream of requests has ended.
 pub(super) const FINISH: Bytes = Bytes::from_static(&[1]);
 
-/// The first message: the call's metadata.
+/// The first message: the call's metadata, as lines. Those of HTTP's headers, too.
 ///
 /// # Errors
 /// [`Code::InvalidArgument`] for metadata that would be read as more than one line.
-pub(super) fn head(metadata: &Metadata) -> Result<Bytes, Status> {
+pub(in crate::transport) fn head(metadata: &Metadata) -> Result<String, Status> {
     let mut block = String::new();
     for (at, (name, value)) in metadata.iter().enumerate() {
         let sound = value.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t'));
@@ -44,7 +44,7 @@ pub(super) fn head(metadata: &Metadata) -> Result<Bytes, Status> {
             block.push_str("\r\n");
         }
     }
-    Ok(block.into())
+    Ok(block)
 }
 
 /// HTTP's token characters.

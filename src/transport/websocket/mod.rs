@@ -26,6 +26,8 @@ use futures_core::stream::BoxStream;
 use futures_util::{FutureExt, Sink, StreamExt, stream};
 
 pub use self::frame::PROTOCOL;
+#[cfg(browser)]
+pub(super) use self::frame::head;
 pub use self::sockets::Sockets;
 use super::answers;
 use super::grpc_web::{WebAnswers, head};
@@ -77,7 +79,7 @@ pub struct Open {
 impl Open {
     /// The WebSocket's URL. Holds no credentials.
     pub fn url(&self) -> String {
-        format!("{}{}", self.origin, self.path)
+        [&*self.origin, self.path].concat()
     }
 }
 
@@ -157,7 +159,7 @@ impl<C: Connect> WebSocketTransport<C> {
         let scheme = if endpoint.tls { "wss" } else { "ws" };
         Self {
             connect: Arc::new(connect),
-            origin: format!("{scheme}://{}", endpoint.authority).into(),
+            origin: [scheme, "://", &endpoint.authority].concat().into(),
             keepalive: Some(KEEPALIVE),
             message_limit: DEFAULT_MESSAGE_LIMIT,
         }
@@ -192,7 +194,9 @@ impl<C: Connect> WebSocketTransport<C> {
             metadata.insert(HEARTBEAT, timeout_header(limit / 3));
         }
         let receiving = match frame::head(&metadata) {
-            Ok(head) => Receiving::Connecting(connect.connect(open), Some((head, messages)), message_limit),
+            Ok(head) => {
+                Receiving::Connecting(connect.connect(open), Some((head.into(), messages)), message_limit)
+            }
             Err(status) => Receiving::Refused(status),
         };
         Opening(Some(WebAnswers::in_one(Box::pin(receiving), message_limit)))
@@ -360,18 +364,17 @@ impl Future for Sending {
 fn closed(code: u16, reason: &str) -> Status {
     let separator = if reason.is_empty() { "" } else { ": " };
     if code == 1009 {
-        let text = format!("the server takes no WebSocket message of this size{separator}{reason}");
+        let text = ["the server takes no WebSocket message of this size", separator, reason].concat();
         return Status::new(Code::ResourceExhausted, text);
     }
-    Status::unavailable(format!(
-        "the connection was closed ({code}{separator}{reason}) before the server said how the call went"
-    ))
+    let before = ") before the server said how the call went";
+    Status::unavailable(
+        ["the connection was closed (", &code.to_string(), separator, reason, before].concat(),
+    )
 }
 
 /// The other side has not been heard of for too long.
 fn gone(limit: Duration) -> Status {
-    Status::unavailable(format!(
-        "nothing came from the server within {}, not even a sign of life: the connection is taken as lost",
-        span(limit)
-    ))
+    let lost = ", not even a sign of life: the connection is taken as lost";
+    Status::unavailable(["nothing came from the server within ", &span(limit), lost].concat())
 }

@@ -17,7 +17,8 @@ use wasm_bindgen_futures::JsFuture;
 
 use super::{CONNECT_TIMEOUT, Connect, Open, PROTOCOL, Socket, closed, gone};
 use crate::error::Result;
-use crate::transport::grpc_web::{page, receive};
+use crate::rt;
+use crate::transport::grpc_web::receive;
 use crate::transport::{Code, Status};
 
 #[wasm_bindgen(module = "/src/transport/websocket/page.js")]
@@ -123,14 +124,14 @@ fn status(request: &Open, end: JsValue) -> Status {
 
 /// The host does not tell a page why there is no WebSocket.
 fn unopened(request: &Open, why: &str) -> Status {
-    let mut text = format!("no WebSocket to {}", request.origin);
+    let mut text = ["no WebSocket to ", &request.origin].concat();
     for (before, part) in [(": ", why), ("; is it running, does it speak ", PROTOCOL)] {
         if !part.is_empty() {
             text.push_str(before);
             text.push_str(part);
         }
     }
-    if let Some(page) = page() {
+    if let Some(page) = rt::origin() {
         text.push_str(", and is this page's origin, ");
         text.push_str(&page);
         text.push_str(", allowed");

@@ -1,5 +1,5 @@
 // Loads the core on first use, once, and stands between it and the rest: nothing else calls it unguarded.
-import start, { install } from "../pkg/core.js";
+import { __wbg_finalize_init as begin, __wbg_get_imports as imports } from "../pkg/core.js";
 import { BoxdError, InternalError, toError } from "./errors.js";
 import type { InitInput } from "./types.js";
 
@@ -40,7 +40,8 @@ async function load(input: InitInput | Promise<InitInput> | undefined): Promise<
     });
   }
   try {
-    await start({ module_or_path: await from });
+    const { exports } = await instantiate(await from);
+    begin({ exports: guarded(exports) });
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new BoxdError(
@@ -49,18 +50,47 @@ async function load(input: InitInput | Promise<InitInput> | undefined): Promise<
       { code: "UNAVAILABLE", cause },
     );
   }
-  install(fail);
 }
 
-/** After a panic nothing in the core can be relied on: what is under way is rejected, and so is all that follows. */
-function fail(why: unknown): void {
-  const text = why instanceof Error ? why.message : String(why);
-  failed ??= new InternalError(`the core of boxd has failed and cannot go on in this page or process: ${text}`, {
-    code: "INTERNAL",
-    outcomeUnknown: true,
-  });
-  for (const reject of pending) reject(failed);
-  pending.clear();
+async function instantiate(from: InitInput): Promise<WebAssembly.Instance> {
+  let source = from;
+  if (typeof source === "string" || source instanceof URL || source instanceof Request) source = await fetch(source);
+  if (source instanceof Response) {
+    if (!source.ok) throw new Error(`HTTP ${source.status} at ${source.url}`);
+    // Under another type it is compiled once all of it has come.
+    if (source.headers.get("content-type") === "application/wasm" && "instantiateStreaming" in WebAssembly) {
+      return (await WebAssembly.instantiateStreaming(source, imports())).instance;
+    }
+    source = await source.arrayBuffer();
+  }
+  const made: unknown = await WebAssembly.instantiate(source, imports());
+  return made instanceof WebAssembly.Instance ? made : (made as WebAssembly.WebAssemblyInstantiatedSource).instance;
+}
+
+/** The core's exports, through which everything goes that enters it, timers and promises that it waits for as well. */
+function guarded(exports: WebAssembly.Exports): WebAssembly.Exports {
+  const all: WebAssembly.Exports = {};
+  for (const [name, value] of Object.entries(exports)) {
+    all[name] = typeof value === "function" ? (...given: unknown[]) => attempt(value, given) : value;
+  }
+  return all;
+}
+
+/** Whatever is thrown in there is a failure: what the core has to say it answers. */
+function attempt(enter: CallableFunction, given: unknown[]): unknown {
+  // Nothing, and it may be asked for its parts: a callback of the host's comes here as well, and has nobody to tell.
+  if (failed) return [];
+  try {
+    return enter(...given);
+  } catch (cause) {
+    failed = new InternalError(
+      `boxd has failed inside and cannot go on in this page or process (${cause}); ` +
+        "please report it at https://github.com/boxd-sh/boxd-rust/issues, with this error's cause and its stack",
+      { code: "INTERNAL", outcomeUnknown: true, cause },
+    );
+    for (const reject of pending) reject(failed);
+    return [];
+  }
 }
 
 /**
@@ -89,11 +119,14 @@ export async function settle<T>(call: () => Promise<T>): Promise<T> {
  */
 export function enter<T>(call: () => T): T {
   if (failed) throw failed;
+  let answer: T;
   try {
-    return call();
+    answer = call();
   } catch (thrown) {
     throw known(thrown);
   }
+  if (failed) throw failed as InternalError;
+  return answer;
 }
 
 /**
@@ -101,16 +134,10 @@ export function enter<T>(call: () => T): T {
  * @internal
  */
 export function release(object: { free(): void }): void {
-  if (failed) return;
-  try {
-    object.free();
-  } catch (thrown) {
-    known(thrown);
-  }
+  object.free();
 }
 
+/** What was thrown; when the core has failed, that. */
 function known(thrown: unknown): unknown {
-  if (!(thrown instanceof WebAssembly.RuntimeError)) return toError(thrown);
-  fail(thrown);
-  return failed;
+  return failed ?? toError(thrown);
 }

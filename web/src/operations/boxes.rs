@@ -2,8 +2,8 @@
 
 use boxd::wire::{fields, methods};
 
-use super::Operation;
-use crate::record::Part::{self, Fixed, Is, Maybe, Record};
+use crate::table::Operation;
+use crate::table::Part::{self, Fixed, Is, Maybe, Record};
 
 const FORWARD: &[Part] = &[
     Is("boxName", fields::expose_port_response::VM_NAME),
@@ -14,7 +14,7 @@ const FORWARD: &[Part] = &[
     Is("protocol", fields::expose_port_response::PROTOCOL),
 ];
 
-pub(super) static ROWS: &[Operation] = &[
+pub(super) const ROWS: &[Operation] = &[
     Operation {
         name: "hibernate",
         doing: "hibernate box",

@@ -2,8 +2,8 @@
 
 use boxd::wire::{fields, methods};
 
-use super::Operation;
-use crate::record::Part::{self, Fixed, Is, Maybe, Record};
+use crate::table::Operation;
+use crate::table::Part::{self, Fixed, Is, Maybe, Record};
 
 const DISK: &[Part] = &[
     Is("id", fields::disk_info::DISK_ID),
@@ -24,7 +24,7 @@ const DISK: &[Part] = &[
     Maybe("createdAtMs", fields::disk_info::CREATED_AT),
 ];
 
-pub(super) static ROWS: &[Operation] = &[
+pub(super) const ROWS: &[Operation] = &[
     Operation {
         name: "createTemplate",
         doing: "create template",
