@@ -21,7 +21,9 @@ const FEATURES = [
   "reference-types",
   "sign-ext",
 ].map((name) => `--enable-${name}`);
-const OPTIMIZE = ["-Oz", "--strip-debug", "--strip-producers", "--strip-target-features", ...FEATURES];
+// Rust has no use for a trap of a load, which it takes care never to come to, nor for the first kilobyte, the end of its stack.
+const ASSUME = ["--ignore-implicit-traps", "--low-memory-unused"];
+const OPTIMIZE = ["-Oz", ...ASSUME, "--strip-debug", "--strip-producers", "--strip-target-features", ...FEATURES];
 // `__wbg_append_ba9a4dc30a0323fd`: with a hash each, the names by which both sides call each other are 3 kB of a page.
 const RENAME = "--minify-imports-and-exports-and-modules";
 

@@ -1,4 +1,4 @@
-// What is left out of the .wasm: how a panic words itself. One ends as a trap (`unreachable`) at once, which load.ts turns
+// What is left out of the .wasm: how a panic words itself, and with it all of `std::fmt`. One ends as a trap (`unreachable`) at once, which load.ts turns
 // into an error that says that boxd has failed inside. The texts, their formatting and the places in sources that they name
 // would be a twentieth of what a page loads.
 import { writeFileSync, readFileSync } from "node:fs";
@@ -11,12 +11,12 @@ const FEATURES = BulkMemory | BulkMemoryOpt | Multivalue | MutableGlobals | Nont
 export function withoutPanics(input, output) {
   const module = binaryen.readBinary(readFileSync(input));
   module.setFeatures(FEATURES);
-  for (let index = 0; index < module.getNumFunctions(); index++) {
-    const { module: importedFrom, body } = binaryen.getFunctionInfo(module.getFunctionByIndex(index));
-    if (!importedFrom && neverReturns(body)) {
-      binaryen.Function(module.getFunctionByIndex(index)).body = module.unreachable();
-    }
-  }
+  const trap = (functions) => {
+    for (const { pointer } of functions) binaryen.Function(pointer).body = module.unreachable();
+    module.runPasses(["remove-unused-module-elements"]);
+  };
+  trap(functionsOf(module).filter(({ body }) => neverReturns(body)));
+  trap(formatting(functionsOf(module)));
   const binary = module.emitBinary();
   module.dispose();
   blankLocations(binary);
@@ -27,6 +27,26 @@ export function withoutPanics(input, output) {
 function neverReturns(body) {
   if (binaryen.getExpressionType(body) !== binaryen.unreachable) return false;
   return !/\((return|rethrow|throw)/.test(binaryen.emitText(body));
+}
+
+function functionsOf(module) {
+  const pointers = Array.from({ length: module.getNumFunctions() }, (_, index) => module.getFunctionByIndex(index));
+  const all = pointers.map((pointer) => ({ pointer, ...binaryen.getFunctionInfo(pointer) }));
+  return all.filter((one) => one.module === "");
+}
+
+/** `std::fmt`, which nobody calls once no panic is put in words: it is only pointed to, by tables of what was to be shown. */
+function formatting(functions) {
+  const isOfIt = ({ name }) => /\bcore(\[\w+\])?::fmt::|\bfmt::Write\b|::PanicPayload>::/.test(name);
+  const all = functions.filter(isOfIt);
+  if (all.length === 0) throw new Error("the .wasm does not name its functions");
+  const names = new Set(all.flatMap(({ name }) => [`$${name}`, `$"${name}"`]));
+  for (const { name, body } of functions.filter((one) => !isOfIt(one))) {
+    const calls = binaryen.emitText(body).matchAll(/\(call (\$"[^"]+"|\$[^\s)]+)/g);
+    const used = [...calls].find(([, callee]) => names.has(callee));
+    if (used) throw new Error(`${name} calls ${used[1]}: std::fmt is 3 kB of a page, and [..].concat() does without`);
+  }
+  return all;
 }
 
 /** Fills with zeros what nobody reads any more: every `core::panic::Location`, and the names of files that they point to. */
