@@ -1,5 +1,5 @@
-//! The walks, natively: over gRPC, over gRPC-web through an HTTP/1.1 client, and over WebSockets. `tests/browser` takes
-//! them in a browser.
+//! The walks, natively: over gRPC, over gRPC-web through an HTTP/1.1 client, over WebSockets, and through a gateway.
+//! `tests/browser` takes them in a browser.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod common;
@@ -47,6 +47,26 @@ async fn over_websockets() {
         .unwrap();
     walk::walk(&sockets, "walk").await;
     duplex::duplex(&sockets, "walk").await;
+    assert!(compute.boxes().list().await.unwrap().is_empty());
+}
+
+/// As pages reach a cluster that speaks only gRPC.
+#[cfg(feature = "websocket")]
+#[tokio::test]
+async fn through_a_gateway() {
+    let (cluster, compute) = common::cluster().await;
+    let gateway = boxd_local::Gateway::builder(cluster.api_url()).exchange_url(cluster.exchange_url());
+    let gateway = gateway.start().await.unwrap();
+    let client = || boxd::Compute::builder().api_key(cluster.api_key()).exchange_url(gateway.exchange_url());
+
+    let web = client().transport(GrpcWebTransport::new(gateway.url()).unwrap()).build().unwrap();
+    walk::walk(&web, "walk").await;
+    let sockets = boxd::transport::WebSocketTransport::new(gateway.url()).unwrap();
+    let sockets = client().transport(sockets).build().unwrap();
+    walk::walk(&sockets, "walk").await;
+    duplex::duplex(&sockets, "walk").await;
+    let grpc = client().api_url(gateway.url()).build().unwrap();
+    duplex::duplex(&grpc, "walk").await;
     assert!(compute.boxes().list().await.unwrap().is_empty());
 }
 

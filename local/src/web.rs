@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::rejection::JsonRejection;
@@ -87,21 +88,15 @@ async fn exchange(
     request: Result<Json<ExchangeRequest>, JsonRejection>,
 ) -> Response {
     if let Some(wait) = web.exchanges.as_ref().and_then(|limit| limit.check(from.ip()).err()) {
-        // Rounded up: one who waits that long is let in.
-        let seconds = wait.as_secs() + 1;
         let message = format!("too many exchanges from {}; a token lives for an hour, keep it", from.ip());
-        let answer = error(StatusCode::TOO_MANY_REQUESTS, &message);
-        return ([(header::RETRY_AFTER, seconds.to_string())], answer).into_response();
+        return too_many(wait, &message);
     }
     let key = match request {
         Ok(Json(request)) => request.api_key,
         Err(rejection) => return error(rejection.status(), &rejection.body_text()),
     };
     match web.credentials.exchange(&key).await {
-        Ok(issued) => {
-            let body = json!({ "token": issued.token, "expires_at": issued.expires_at });
-            ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
-        }
+        Ok(issued) => token(&issued.token, issued.expires_at),
         Err(unknown @ Error::UnknownKey) => error(StatusCode::UNAUTHORIZED, &unknown.to_string()),
         Err(failure) => error(StatusCode::INTERNAL_SERVER_ERROR, &failure.to_string()),
     }
@@ -114,6 +109,19 @@ async fn wrong_method() -> Response {
 
 async fn not_found() -> Response {
     error(StatusCode::NOT_FOUND, &format!("nothing is here; the token exchange is at {EXCHANGE_PATH}"))
+}
+
+/// The exchange's good answer.
+pub(crate) fn token(token: &str, expires_at: i64) -> Response {
+    let body = json!({ "token": token, "expires_at": expires_at });
+    ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+pub(crate) fn too_many(wait: Duration, message: &str) -> Response {
+    // Rounded up: one who waits that long is let in.
+    let seconds = wait.as_secs() + 1;
+    let answer = error(StatusCode::TOO_MANY_REQUESTS, message);
+    ([(header::RETRY_AFTER, seconds.to_string())], answer).into_response()
 }
 
 pub(crate) fn error(status: StatusCode, message: &str) -> Response {

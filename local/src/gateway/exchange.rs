@@ -4,20 +4,19 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use axum::{Json, Router};
 use serde::Deserialize;
-use serde_json::json;
 
 use super::mint::Mint;
 use super::post::{Client, Token};
 use crate::access::Access;
 use crate::rate_limit::RateLimit;
-use crate::web::EXCHANGE_PATH;
+use crate::web::{self, EXCHANGE_PATH, error, too_many};
 
 /// More than any request here needs.
 const BODY_BYTES: usize = 16 << 10;
@@ -66,32 +65,26 @@ async fn minted(
 ) -> Response {
     // A browser names the page that asks, and lets no page name another.
     if !headers.get(header::ORIGIN).is_some_and(|origin| exchange.access.allows_origin(origin)) {
-        return refused(
+        return error(
             StatusCode::FORBIDDEN,
             "this gateway makes tokens for pages, and for allowed ones alone",
         );
     }
     if let Err(wait) = exchange.asked.check(from) {
-        let seconds = wait.as_secs() + 1;
-        let answer =
-            refused(StatusCode::TOO_MANY_REQUESTS, "too many tokens were asked for; keep the one you have");
-        return ([(header::RETRY_AFTER, seconds.to_string())], answer).into_response();
+        return too_many(wait, "too many tokens were asked for; keep the one you have");
     }
     let Ok(Asked { api_key }) = serde_json::from_slice(body) else {
-        return refused(StatusCode::BAD_REQUEST, "send {\"api_key\": \"<the gateway's secret>\"}");
+        return error(StatusCode::BAD_REQUEST, "send {\"api_key\": \"<the gateway's secret>\"}");
     };
     if !mint.knows(&api_key) {
-        return refused(
+        return error(
             StatusCode::UNAUTHORIZED,
             "this is not the secret that the gateway showed at its start",
         );
     }
     match mint.token().await {
-        Ok(Token { token, expires_at }) => {
-            let body = Json(json!({ "token": token, "expires_at": expires_at }));
-            ([(header::CACHE_CONTROL, "no-store")], body).into_response()
-        }
-        Err(reason) => refused(StatusCode::BAD_GATEWAY, &reason),
+        Ok(Token { token, expires_at }) => web::token(&token, expires_at),
+        Err(reason) => error(StatusCode::BAD_GATEWAY, &reason),
     }
 }
 
@@ -108,10 +101,6 @@ async fn passed(client: &Client, body: Bytes) -> Response {
             }
             passed
         }
-        Err(reason) => refused(StatusCode::BAD_GATEWAY, &reason),
+        Err(reason) => error(StatusCode::BAD_GATEWAY, &reason),
     }
-}
-
-fn refused(status: StatusCode, message: &str) -> Response {
-    (status, Json(json!({ "error": message }))).into_response()
 }
