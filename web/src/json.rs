@@ -1,21 +1,23 @@
 //! The few records that cross, as JSON text.
 
-/// An object or list that is being written.
-pub(crate) struct Json(pub(crate) String);
+/// An object that is being written, or a list of them.
+///
+/// Bytes: checking each piece for what a string may hold would take a list longer than all else.
+pub(crate) struct Json(pub(crate) Vec<u8>);
 
 impl Json {
     pub(crate) fn object() -> Self {
-        Self("{".to_owned())
+        Self(vec![b'{'])
     }
 
     pub(crate) fn text(&mut self, key: &'static str, value: &str) -> &mut Self {
-        self.key(key);
-        push_quoted(&mut self.0, value);
+        self.key(key.as_bytes());
+        push_quoted(&mut self.0, value.as_bytes());
         self
     }
 
     pub(crate) fn number(&mut self, key: &'static str, value: u64) -> &mut Self {
-        self.key(key);
+        self.key(key.as_bytes());
         push_number(&mut self.0, value);
         self
     }
@@ -26,52 +28,50 @@ impl Json {
 
     /// A value that is JSON already.
     pub(crate) fn raw(&mut self, key: &'static str, value: &str) -> &mut Self {
-        self.key(key);
-        self.0.push_str(value);
+        self.key(key.as_bytes());
+        self.0.extend_from_slice(value.as_bytes());
         self
     }
 
     pub(crate) fn finish(mut self) -> String {
-        self.0.push('}');
-        self.0
+        self.0.push(b'}');
+        // All that was put in was text.
+        String::from_utf8(self.0).unwrap_or_default()
     }
 
-    pub(crate) fn key(&mut self, key: &'static str) {
-        separate(&mut self.0);
-        self.0.push('"');
-        self.0.push_str(key);
-        self.0.push_str("\":");
+    pub(crate) fn key(&mut self, key: &[u8]) {
+        self.separate();
+        self.0.push(b'"');
+        self.0.extend_from_slice(key);
+        self.0.extend_from_slice(b"\":");
     }
-}
 
-pub(crate) fn separate(out: &mut String) {
-    if !out.ends_with(['{', '[']) {
-        out.push(',');
-    }
-}
-
-pub(crate) fn push_quoted(out: &mut String, text: &str) {
-    out.push('"');
-    for letter in text.chars() {
-        match letter {
-            '"' | '\\' => {
-                out.push('\\');
-                out.push(letter);
-            }
-            '\0'..' ' => {
-                out.push_str("\\u00");
-                let hex = |digit| char::from_digit(digit, 16).unwrap_or_default();
-                out.extend([hex(u32::from(letter) >> 4), hex(u32::from(letter) & 15)]);
-            }
-            _ => out.push(letter),
+    pub(crate) fn separate(&mut self) {
+        if !matches!(self.0.last(), Some(b'{' | b'[')) {
+            self.0.push(b',');
         }
     }
-    out.push('"');
 }
 
-pub(crate) fn push_number(out: &mut String, number: u64) {
+pub(crate) fn push_quoted(out: &mut Vec<u8>, text: &[u8]) {
+    let special = |byte: &u8| matches!(byte, b'\0'..=b'\x1f' | b'"' | b'\\');
+    out.push(b'"');
+    for piece in text.split_inclusive(special) {
+        match piece.split_last() {
+            Some((byte, clean)) if special(byte) => {
+                out.extend_from_slice(clean);
+                let hex = |digit| b"0123456789abcdef"[usize::from(digit & 15)];
+                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(*byte)]);
+            }
+            _ => out.extend_from_slice(piece),
+        }
+    }
+    out.push(b'"');
+}
+
+pub(crate) fn push_number(out: &mut Vec<u8>, number: u64) {
     if number >= 10 {
         push_number(out, number / 10);
     }
-    out.push(char::from(b'0' + u8::try_from(number % 10).unwrap_or_default()));
+    out.push(b'0' + u8::try_from(number % 10).unwrap_or_default());
 }

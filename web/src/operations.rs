@@ -196,19 +196,19 @@ fn told(message: &[u8], entries: Entries) -> Outcome {
 
 /// `start box "web" (vm-1f2e3d)`.
 pub(crate) fn doing(what: &str, options: &Options) -> String {
-    let mut doing = String::new();
+    let mut doing = Vec::new();
     for (at, part) in what.split(['{', '}']).enumerate() {
         match options.text(part).filter(|_| at % 2 == 1) {
-            Some(text) => push_quoted(&mut doing, &text),
-            None => doing.push_str(part),
+            Some(text) => push_quoted(&mut doing, text.as_bytes()),
+            None => doing.extend_from_slice(part.as_bytes()),
         }
     }
     if let Some(name) = options.text("name") {
-        doing.push(' ');
-        push_quoted(&mut doing, &name);
+        doing.push(b' ');
+        push_quoted(&mut doing, name.as_bytes());
     }
     if let Some(id) = options.text("id") {
-        doing.push_str(&[" (", &id, ")"].concat());
+        doing.extend_from_slice([" (", &id, ")"].concat().as_bytes());
     }
-    doing
+    String::from_utf8(doing).unwrap_or_default()
 }

@@ -4,15 +4,15 @@
 use boxd::transport::EncodedMessage;
 use boxd::wire::{Encoder, Field, FieldKind, Fields, Malformed, Value};
 
-use crate::json::{Json, push_number, push_quoted, separate};
+use crate::json::{Json, push_number, push_quoted};
 use crate::options::Options;
-use crate::table::Entries;
+use crate::table::{Entries, NUMBERS};
 
 /// The message of the fields that `options` hold under these names.
 pub(crate) fn encode(options: &Options, entries: Entries) -> EncodedMessage {
     let mut message = Encoder::new();
     for entry in entries {
-        let (key, field) = (entry.key, entry.field());
+        let (key, field) = (entry.name(), entry.field());
         match field.kind {
             FieldKind::Text if field.list => {
                 for text in options.texts(key) {
@@ -39,56 +39,68 @@ pub(crate) fn encode(options: &Options, entries: Entries) -> EncodedMessage {
 
 /// The record that `message` holds, in JSON.
 pub(crate) fn json(message: &[u8], entries: Entries) -> Result<String, Malformed> {
-    let mut json = Json::object();
+    let mut json = Json(Vec::new());
+    push_record(&mut json, message, entries)?;
+    String::from_utf8(json.0).map_err(|_| Malformed)
+}
+
+fn push_record(json: &mut Json, message: &[u8], entries: Entries) -> Result<(), Malformed> {
+    let last = last(message)?;
+    json.0.push(b'{');
     for entry in entries {
-        let (key, field, inner) = (entry.key, entry.field(), entry.inner());
-        if let Some(value) = entry.fixed() {
-            json.text(key, value);
+        let (field, value) = (entry.field(), value(&last, entry.number));
+        if let Some(fixed) = entry.fixed() {
+            json.key(entry.key);
+            push_quoted(&mut json.0, fixed);
         } else if field.list {
-            json.key(key);
-            json.0.push('[');
+            json.key(entry.key);
+            json.0.push(b'[');
             for item in Fields::new(message) {
                 let (number, value) = item?;
                 if number == field.number {
-                    separate(&mut json.0);
-                    value_json(&mut json.0, Some(value), field, inner)?;
+                    json.separate();
+                    push_value(json, Some(value), field, entry.inner())?;
                 }
             }
-            json.0.push(']');
-        } else {
-            let last = last(message, field)?;
-            let is_empty = matches!(last, None | Some(Value::Number(0) | Value::Bytes(b"")));
-            if !(is_empty && entry.is_optional()) {
-                json.key(key);
-                value_json(&mut json.0, last, field, inner)?;
-            }
+            json.0.push(b']');
+        } else if !entry.is_optional() || !matches!(value, None | Some(Value::Number(0) | Value::Bytes(b"")))
+        {
+            json.key(entry.key);
+            push_value(json, value, field, entry.inner())?;
         }
     }
-    Ok(json.finish())
+    json.0.push(b'}');
+    Ok(())
 }
 
 /// A string of `message`; empty where it has none.
 pub(crate) fn text(message: &[u8], field: Field) -> String {
-    match last(message, field) {
+    match last(message).map(|last| value(&last, field.number)) {
         Ok(Some(Value::Bytes(text))) => String::from_utf8_lossy(text).into_owned(),
         _ => String::new(),
     }
 }
 
-/// Of a field that is no list the last one counts.
-fn last(message: &[u8], field: Field) -> Result<Option<Value<'_>>, Malformed> {
-    let mut last = None;
+/// What stands in a message for each field. Of one that is no list the last counts.
+type Last<'a> = [Option<Value<'a>>; NUMBERS];
+
+fn last(message: &[u8]) -> Result<Last<'_>, Malformed> {
+    let mut last = [None; NUMBERS];
     for item in Fields::new(message) {
         let (number, value) = item?;
-        if number == field.number {
-            last = Some(value);
+        if let Some(last) = last.get_mut(number as usize) {
+            *last = Some(value);
         }
     }
     Ok(last)
 }
 
-fn value_json(
-    out: &mut String,
+fn value<'a>(last: &Last<'a>, number: u32) -> Option<Value<'a>> {
+    last.get(number as usize).copied().flatten()
+}
+
+fn push_value(
+    json: &mut Json,
     value: Option<Value<'_>>,
     field: Field,
     inner: Option<Entries>,
@@ -102,18 +114,18 @@ fn value_json(
         _ => &[],
     };
     match (field.kind, inner) {
-        (_, Some(entries)) if value.is_some() => out.push_str(&json(bytes, entries)?),
-        (FieldKind::Text, _) => push_quoted(out, std::str::from_utf8(bytes).map_err(|_| Malformed)?),
-        (FieldKind::Flag, _) => out.push_str(if number == 0 { "false" } else { "true" }),
-        (FieldKind::Unsigned, _) => push_number(out, number),
+        (_, Some(entries)) if value.is_some() => push_record(json, bytes, entries)?,
+        (FieldKind::Text, _) => push_quoted(&mut json.0, bytes),
+        (FieldKind::Flag, _) => json.0.extend_from_slice(if number == 0 { b"false" } else { b"true" }),
+        (FieldKind::Unsigned, _) => push_number(&mut json.0, number),
         (FieldKind::Signed, _) => {
             let signed = number.cast_signed();
             if signed < 0 {
-                out.push('-');
+                json.0.push(b'-');
             }
-            push_number(out, signed.unsigned_abs());
+            push_number(&mut json.0, signed.unsigned_abs());
         }
-        (FieldKind::Other, _) => out.push_str("null"),
+        (FieldKind::Other, _) => json.0.extend_from_slice(b"null"),
     }
     Ok(())
 }

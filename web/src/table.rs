@@ -30,6 +30,9 @@ pub(crate) enum Part {
     Fixed(&'static str, &'static str),
 }
 
+/// The numbers of all fields in tables are below this.
+pub(crate) const NUMBERS: usize = 32;
+
 const TEXT: u8 = 1;
 const FLAG: u8 = 2;
 const UNSIGNED: u8 = 3;
@@ -110,7 +113,7 @@ impl<const N: usize> Packer<N> {
             FieldKind::Other => OTHER,
         };
         self.byte(flags | kind | if field.list { LIST } else { 0 });
-        assert!(field.number < 256);
+        assert!((field.number as usize) < NUMBERS);
         self.byte(field.number as u8);
         self.text(key);
     }
@@ -209,7 +212,7 @@ impl Entries {
 /// One of them.
 pub(crate) struct Entry {
     kind: u8,
-    pub(crate) key: &'static str,
+    pub(crate) key: &'static [u8],
     pub(crate) number: u32,
     block: &'static [u8],
 }
@@ -218,13 +221,18 @@ impl Iterator for Entries {
     type Item = Entry;
 
     fn next(&mut self) -> Option<Entry> {
-        let (kind, number, key) = (self.byte()?, self.byte()?.into(), self.text()?);
+        let (kind, number, key) = (self.byte()?, self.byte()?.into(), self.block()?);
         let block = if kind & (RECORD | FIXED) == 0 { &[] } else { self.block()? };
         Some(Entry { kind, key, number, block })
     }
 }
 
 impl Entry {
+    /// The key as text, which it is.
+    pub(crate) fn name(&self) -> &'static str {
+        std::str::from_utf8(self.key).unwrap_or_default()
+    }
+
     pub(crate) fn field(&self) -> Field {
         let kind = match self.kind & 7 {
             TEXT => FieldKind::Text,
@@ -247,7 +255,7 @@ impl Entry {
     }
 
     /// What the answer implies.
-    pub(crate) fn fixed(&self) -> Option<&'static str> {
-        (self.kind & FIXED != 0).then(|| std::str::from_utf8(self.block).unwrap_or_default())
+    pub(crate) fn fixed(&self) -> Option<&'static [u8]> {
+        (self.kind & FIXED != 0).then_some(self.block)
     }
 }
