@@ -5,6 +5,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameS
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { OWN_TYPES, renamed } from "./glue.mjs";
 import { withoutPanics } from "./panics.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -54,37 +55,6 @@ function optimize() {
   const text = readFileSync(output).toString("base64");
   writeFileSync(join(dist, "boxd.wasm.base64.js"), `export default "${text}";\n`);
   return JSON.parse(readFileSync(names, "utf8"));
-}
-
-// load.ts loads the .wasm by itself, in a third of what wasm-bindgen would have for it.
-const OWN_START = "export { __wbg_get_imports, __wbg_finalize_init };\n";
-
-const OWN_TYPES = `
-export function __wbg_get_imports(): WebAssembly.Imports;
-export function __wbg_finalize_init(instance: Pick<WebAssembly.Instance, "exports">): void;
-`;
-
-/** wasm-bindgen's side of it, with the new names. */
-function renamed(glue, { imports, exports }) {
-  // What needs no adapter is imported from its module itself.
-  const modules = new Map([...glue.matchAll(/import \* as (\w+) from "(.+?)"/g)].map(([, name, path]) => [path, name]));
-  const plain = imports.filter(([module]) => modules.has(module));
-  const used = new Map(imports.filter((one) => !plain.includes(one)).map(([, from, to]) => [`${from}:`, `${to}:`]));
-  for (const [from, to] of exports) used.set(`wasm.${from}`, `wasm.${to}`);
-  const left = new Set(used.keys());
-  const text = glue.replace(/\b(?:wasm\.)?\w+\b:?/g, (word) => {
-    const plain = used.has(word) ? word : word.replace(/:$/, "");
-    left.delete(plain);
-    return used.has(plain) ? used.get(plain) + word.slice(plain.length) : word;
-  });
-  // Not all exports are called by name from there; an import that is not found would be missing.
-  const missing = [...left].filter((name) => name.endsWith(":"));
-  if (missing.length > 0) throw new Error(`wasm-bindgen's glue does not hold ${missing.join(" ")}`);
-  // The one module that they are all imported from.
-  const first = "const import0 = {";
-  const theirs = plain.map(([module, from, to]) => `${to}: ${modules.get(module)}.${from},`);
-  const one = text.replace(/^ *"\.\/snippets\/.*": import\d+,\n/gm, "").replaceAll('"./core_bg.js"', '"a"');
-  return one.replace(first, `${first} ${theirs.join(" ")}`) + OWN_START;
 }
 
 /** The entry points and the one chunk that they share, `api.js`. */

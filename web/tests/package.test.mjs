@@ -1,10 +1,10 @@
 // The packed package: what is in it, what tools and compilers say of it, what it weighs.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { copyFile, readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
-import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
@@ -73,7 +73,8 @@ describe("package", () => {
       target: "es2022",
       conditions: ["browser", "production"],
     });
-    const weigh = (content) => gzipSync(content, { level: 9 }).length;
+    // The program: what Node has of it compresses a little less.
+    const weigh = (input) => execFileSync("gzip", ["-9c"], { input }).length;
     const wasm = weigh(await readFile(join(folder, "dist/boxd.wasm")));
     const js = weigh(outputFiles[0].contents);
     const { gzip } = JSON.parse(await readFile(join(TESTS, "budget.json"), "utf8"));
