@@ -3,7 +3,8 @@
 import { connect } from "client";
 
 const BOXES = 1000;
-const client = connect(new URLSearchParams(location.search).get("api"), "a-token-of-the-benchmark");
+const at = new URLSearchParams(location.search);
+const client = connect(at.get("api"), "a-token-of-the-benchmark");
 
 /** Milliseconds from the start of the page's load to its first answer. */
 globalThis.started = client.whoami().then(() => performance.now());
@@ -53,5 +54,28 @@ globalThis.tests = {
     // The raw client counts framing too.
     if (bytes < size * count) throw new Error(`${bytes} bytes came, of ${size * count}`);
     return { mibPerSecond: (size * count) / 2 ** 20 / seconds, messagesPerSecond: count / seconds, first, reads };
+  },
+
+  async terminal(size, count) {
+    await client.drainTerminal(`logs-${size}x64`, () => {});
+    let bytes = 0;
+    const start = performance.now();
+    await client.drainTerminal(`logs-${size}x${count}`, (length) => (bytes += length));
+    const seconds = (performance.now() - start) / 1000;
+    if (bytes !== size * count) throw new Error(`${bytes} bytes came, of ${size * count}`);
+    return { mibPerSecond: bytes / 2 ** 20 / seconds };
+  },
+
+  async key(keys) {
+    const type = await client.echo(at.get("echo"));
+    for (let n = 0; n < 50; n++) await type();
+    const each = [];
+    for (let n = 0; n < keys; n++) {
+      const before = performance.now();
+      await type();
+      each.push(performance.now() - before);
+    }
+    each.sort((a, b) => a - b);
+    return { p50: each[keys >> 1], p99: each[Math.floor(keys * 0.99)] };
   },
 };

@@ -32,7 +32,11 @@ const TESTS = {
   list: inPage("list(40)"),
   stream: inPage(`stream(${32 << 10}, ${(256 * MIB) / (32 << 10)})`),
   small: inPage("stream(100, 200000)"),
+  terminal: inPage(`terminal(${32 << 10}, ${(256 * MIB) / (32 << 10)})`),
+  key: inPage("key(1000)"),
 };
+/** Who can be asked for it: the others do nothing of the kind in a browser. */
+const ONLY = { terminal: ["boxd"], key: ["raw", "boxd"] };
 
 async function startOf(chromium, url) {
   const page = await chromium.open(url);
@@ -76,7 +80,7 @@ const tests = options.tests.split(",");
 const rounds = Number(options.rounds);
 
 const { pages, sizes } = await buildPages({ out, protoc: options.protoc, tarball: options.package, clients });
-const { api, web, stop } = await startServer(options.server, pages);
+const { api, web, echo, stop } = await startServer(options.server, pages);
 
 const results = [];
 try {
@@ -84,9 +88,10 @@ try {
     for (const test of tests) {
       for (let n = 0; n < clients.length; n++) {
         const client = clients[(n + round) % clients.length];
+        if (ONLY[test] && !ONLY[test].includes(client)) continue;
         const chromium = await launch(options.chromium);
         try {
-          const url = `${web}/${client}/index.html?api=${encodeURIComponent(api)}`;
+          const url = `${web}/${client}/index.html?${new URLSearchParams({ api, echo })}`;
           const result = await TESTS[test](chromium, url);
           results.push({ round, test, client, ...result });
         } finally {
@@ -113,8 +118,8 @@ if (options.doc) {
 async function startServer(program, folder) {
   const child = spawn(program, [folder], { stdio: ["ignore", "pipe", "inherit"] });
   for await (const line of createInterface({ input: child.stdout })) {
-    const [, api, web] = line.match(/^ready api=(\S+) web=(\S+)$/) ?? [];
-    if (api) return { api, web, stop: () => child.kill() };
+    const [, api, web, echo] = line.match(/^ready api=(\S+) web=(\S+) echo=(\S+)$/) ?? [];
+    if (api) return { api, web, echo, stop: () => child.kill() };
   }
   throw new Error(`${program} did not say that it is ready`);
 }

@@ -19,5 +19,22 @@ export function connect(api, token) {
       const box = await compute.box.get(name);
       for await (const bytes of box.streamLogs()) seen(bytes.length);
     },
+
+    async drainTerminal(name, seen) {
+      const box = await compute.box.get(name);
+      const process = await box.exec(["log"], { interactive: true });
+      for await (const bytes of process.stdout) seen(bytes.length);
+      if ((await process.wait()) !== 0) throw new Error("the command failed");
+    },
+
+    /** What types a key, and waits until the terminal shows it. */
+    async echo() {
+      const { stdin, stdout } = await (await compute.box.get("echo")).exec(["cat"], { interactive: true });
+      return async () => {
+        await stdin.write("x");
+        const { value } = await stdout.next();
+        if (value.length !== 1) throw new Error(`${value.length} bytes came back`);
+      };
+    },
   };
 }

@@ -1,4 +1,4 @@
-// The limit: `fetch` with frames made by hand, and no look at what comes back.
+// The limit: `fetch` with frames made by hand, a bare WebSocket, and no look at what comes back.
 
 const SERVICE = "/boxd.api.v1.BoxdApi";
 
@@ -20,6 +20,16 @@ export function connect(api, token) {
       const response = await call("StreamLogs", firstField(new TextEncoder().encode(box)));
       const reader = response.body.getReader();
       for (let read = await reader.read(); !read.done; read = await reader.read()) seen(read.value.length);
+    },
+
+    async echo(url) {
+      const socket = new WebSocket(url);
+      await new Promise((opened, failed) => Object.assign(socket, { onopen: opened, onerror: failed }));
+      return () =>
+        new Promise((shown) => {
+          socket.onmessage = shown;
+          socket.send("x");
+        });
     },
   };
 }
