@@ -1,14 +1,15 @@
 //! One call, from its head to its last word.
 
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_channel::mpsc as out;
-use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _, stream};
+use futures_util::{FutureExt as _, Sink, SinkExt as _, Stream, StreamExt as _, stream};
 use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Version};
 use http_body::Frame;
 use http_body_util::BodyExt as _;
@@ -29,8 +30,8 @@ use super::{OPENING, Settings};
 use crate::connections::Connection;
 use crate::deadline;
 
-/// Output is cut into WebSocket messages of at most so much.
-const PIECE: usize = 64 << 10;
+/// Output is cut into WebSocket messages of at most so much; what is at hand goes in one, for each costs a page 0.1 ms.
+const PIECE: usize = 128 << 10;
 /// Output that a client which reads keeps no ping waiting behind.
 const UNREAD: usize = 64 << 10;
 /// How often a client is pinged of which nothing is read.
@@ -351,16 +352,31 @@ where
     }
     output.say(frame::block(&frame::answer_headers(head.headers))).await;
     let mut body = std::pin::pin!(body);
+    let mut gathered = Bytes::new();
     loop {
-        match body.frame().await.map(|frame| frame.map(Frame::into_data)) {
-            Some(Ok(Ok(mut data))) => {
-                while !data.is_empty() {
-                    output.say(data.split_to(data.len().min(PIECE))).await;
+        let frame = match body.frame().now_or_never() {
+            Some(frame @ Some(Ok(_))) => frame,
+            other => {
+                if !gathered.is_empty() {
+                    output.say(mem::take(&mut gathered)).await;
+                }
+                match other {
+                    Some(frame) => frame,
+                    None => body.frame().await,
+                }
+            }
+        };
+        match frame.map(|frame| frame.map(Frame::into_data)) {
+            Some(Ok(Ok(data))) => {
+                gathered = joined(gathered, data);
+                while gathered.len() >= PIECE {
+                    output.say(gathered.split_to(PIECE)).await;
                 }
             }
             Some(Ok(Err(frame))) => {
                 if let Ok(trailers) = frame.into_trailers() {
-                    output.say(frame::block(&trailers)).await;
+                    let trailers = frame::block(&trailers);
+                    output.say(joined(gathered, trailers)).await;
                     return CloseCode::Normal;
                 }
             }
@@ -373,6 +389,16 @@ where
             None => return CloseCode::Error,
         }
     }
+}
+
+/// One after the other, copied only if there are two.
+fn joined(first: Bytes, second: Bytes) -> Bytes {
+    if first.is_empty() {
+        return second;
+    }
+    let mut whole = first.try_into_mut().unwrap_or_else(|first| BytesMut::from(&first[..]));
+    whole.extend_from_slice(&second);
+    whole.freeze()
 }
 
 /// gRPC's mapping for an HTTP answer without a status.
