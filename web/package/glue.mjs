@@ -10,8 +10,8 @@ export function __wbg_finalize_init(instance: Pick<WebAssembly.Instance, "export
 `;
 
 const SHORTER = [
-  // Every runtime since ES2021 has one.
-  [/\(typeof FinalizationRegistry === 'undefined'\)\s*\? \{.*?\}\s*: (?=new FinalizationRegistry)/g, ""],
+  // workerd has none under a compatibility date before May 2025.
+  [/\(typeof FinalizationRegistry === 'undefined'\)\s*\? \{.*?\}\s*: new FinalizationRegistry/g, "new Registry"],
   [/if \(!\('encodeInto' in cachedTextEncoder\)\) \{[^]*?\n\}\n/, ""],
   // There are two ways to hand a string over: the one that is short.
   [/(function passStringToWasm0\(arg, malloc), realloc\) \{\s*if \(realloc === undefined\) \{([^]*?return ptr;)[^]*?\n\}/, "$1) {$2\n}"],
@@ -21,6 +21,8 @@ const SHORTER = [
   [/\}, arguments\); \},/g, "}, given); },"],
   [/(?<=^ {8}\w+): function\((.*?)\) \{/gm, ": ($1) => {"],
 ];
+
+const REGISTRY = "const Registry = globalThis.FinalizationRegistry ?? class { register() {} unregister() {} };\n";
 
 /** The same in less. */
 function shorter(glue) {
@@ -51,5 +53,5 @@ export function renamed(glue, { imports, exports }) {
   const first = "const import0 = {";
   const theirs = plain.map(([module, from, to]) => `${to}: ${modules.get(module)}.${from},`);
   const one = text.replace(/^ *"\.\/snippets\/.*": import\d+,\n/gm, "").replaceAll('"./core_bg.js"', '"a"');
-  return one.replace(first, `${first} ${theirs.join(" ")}`) + OWN_START;
+  return REGISTRY + one.replace(first, `${first} ${theirs.join(" ")}`) + OWN_START;
 }
