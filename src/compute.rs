@@ -239,7 +239,7 @@ impl Default for ComputeBuilder {
             timeouts: Timeouts { request: Duration::from_secs(60), open: None, idle: None },
             retry: Retry { attempts: 2, backoff: Duration::from_millis(500) },
             connect_timeout: Duration::from_secs(10),
-            keepalive: Some(Duration::from_secs(30)),
+            keepalive: None,
             message_limit: crate::transport::DEFAULT_MESSAGE_LIMIT,
             web_socket: GivenWebSocket::default(),
             transport: (),
@@ -321,12 +321,13 @@ impl<T> ComputeBuilder<T> {
         self
     }
 
-    /// How often HTTP/2 pings go out while calls are open, so that a dead connection is noticed. Default: 30 s; `None`
-    /// turns them off. In a browser, a WebSocket that has gone is noticed within one and a half of it. Of no effect with
-    /// a transport of your own.
+    /// How often HTTP/2 pings go out while calls are open, so that a dead connection is noticed. Default: 330 s, since
+    /// many servers end connections that ping more often than every 5 minutes while nothing else comes; a host that has
+    /// gone is noticed within 45 s by TCP's own keepalive. `None` turns the pings off. In a browser, a WebSocket that
+    /// has gone is noticed within one and a half of it, or 45 s by default. Of no effect with a transport of your own.
     #[must_use]
     pub fn keepalive(mut self, interval: impl Into<Option<Duration>>) -> Self {
-        self.keepalive = interval.into();
+        self.keepalive = Some(interval.into().unwrap_or(Duration::ZERO));
         self
     }
 

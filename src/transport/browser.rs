@@ -41,8 +41,11 @@ impl BrowserTransport {
         if let Some(constructor) = &settings.web_socket {
             transport = transport.web_socket((**constructor).clone());
         }
-        // As long as HTTP/2 takes to notice: an interval, and half of one for the answer.
-        Ok(transport.keepalive(settings.keepalive.map(|interval| interval + interval / 2)))
+        if let Some(interval) = settings.keepalive {
+            // As long as HTTP/2 takes to notice: an interval, and half of one for the answer.
+            transport = transport.keepalive((!interval.is_zero()).then(|| interval + interval / 2));
+        }
+        Ok(transport)
     }
 
     /// The largest message in bytes, either way. Default: 64 MiB.

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
@@ -20,6 +21,15 @@ use crate::error::{Error, Result};
 const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
 /// Shared by all streams of the connection: room for many slow readers before they hold up the others.
 const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
+
+/// How often HTTP/2 pings go out. gRPC's own servers, left as they are, end a connection on which no answer comes but
+/// pings more often than every 5 minutes, and with it a quiet command.
+const PINGS: Duration = Duration::from_secs(330);
+const _: () = assert!(PINGS.as_secs() > 5 * 60);
+/// So TCP watches meanwhile: it probes a silent connection after this time, and gives it up after so many probes.
+const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
+const TCP_PROBE: Duration = Duration::from_secs(5);
+const TCP_PROBES: u32 = 3;
 
 /// gRPC over HTTP/2, as [`Compute`](crate::Compute) makes it from an address.
 ///
@@ -44,9 +54,13 @@ impl NativeTransport {
             .map_err(|error| invalid(&error))?
             .connect_timeout(settings.connect_timeout)
             .tcp_nodelay(true)
+            .tcp_keepalive(Some(TCP_KEEPALIVE))
+            .tcp_keepalive_interval(Some(TCP_PROBE))
+            .tcp_keepalive_retries(Some(TCP_PROBES))
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW);
-        if let Some(interval) = settings.keepalive {
+        let interval = settings.keepalive.unwrap_or(PINGS);
+        if !interval.is_zero() {
             endpoint = endpoint.http2_keep_alive_interval(interval).keep_alive_while_idle(false);
         }
         if settings.endpoint.tls {

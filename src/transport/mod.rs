@@ -73,6 +73,7 @@ type DefaultService = std::convert::Infallible;
 pub(crate) struct ChannelSettings {
     pub(crate) endpoint: Endpoint,
     pub(crate) connect_timeout: Duration,
+    /// `None` leaves it to the transport; zero is none at all.
     pub(crate) keepalive: Option<Duration>,
     pub(crate) message_limit: usize,
     pub(crate) retry: Retry,
