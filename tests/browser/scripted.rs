@@ -107,8 +107,8 @@ impl Script {
 
     async fn ask(&self, what: &str) -> String {
         let url = format!("{}/{what}/{}", self.url(), self.0["id"].as_str().unwrap());
-        let response: web_sys::Response = JsFuture::from(fetch(&url)).await.unwrap().unchecked_into();
-        JsFuture::from(response.text().unwrap()).await.unwrap().as_string().unwrap()
+        let response: Response = JsFuture::from(fetch(&url)).await.unwrap().unchecked_into();
+        JsFuture::from(response.text()).await.unwrap().as_string().unwrap()
     }
 }
 
@@ -116,6 +116,10 @@ impl Script {
 extern "C" {
     fn btoa(binary: &str) -> String;
     fn fetch(url: &str) -> js_sys::Promise;
+
+    type Response;
+    #[wasm_bindgen(method)]
+    fn text(this: &Response) -> js_sys::Promise;
 }
 
 pub(crate) fn message(message: &impl prost::Message) -> Vec<u8> {
