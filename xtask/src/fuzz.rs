@@ -10,7 +10,7 @@ use crate::setup::{self, cargo_fuzz::CargoFuzz};
 use crate::workspace;
 
 pub(crate) const TARGETS: [&str; 3] = ["frames", "answer", "websocket"];
-const SECONDS: u32 = 30;
+pub(crate) const SECONDS: u32 = 30;
 
 /// `cargo xtask fuzz [SECONDS]`, for each target.
 ///

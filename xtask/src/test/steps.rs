@@ -46,7 +46,7 @@ pub(super) const STEPS: &[Step] = &[
     },
     Step {
         name: "fuzz",
-        about: "random answers at the decoder, gRPC-web and WebSockets, 15 seconds each",
+        about: "random answers at the decoder, gRPC-web and WebSockets, 30 seconds each",
         needs: &[&CargoFuzz],
         run: fuzz,
     },
@@ -96,7 +96,7 @@ fn tests(report: &mut Report) -> Result<()> {
 
 fn fuzz(report: &mut Report) -> Result<()> {
     for target in fuzz::TARGETS {
-        report.check(&mut fuzz::fuzzer(target, 15)?);
+        report.check(&mut fuzz::fuzzer(target, fuzz::SECONDS)?);
     }
     Ok(())
 }
