@@ -35,6 +35,13 @@ pub use config::Environment;
 pub use disks::{AttachDisk, DiskAttachment, DiskHandle, DiskInfo, Disks};
 pub use domains::{Domain, Domains};
 pub use error::{Error, ErrorKind, Result};
+/// Promises as futures, and futures behind promises: for what is exported to JavaScript.
+#[cfg(browser)]
+#[doc(hidden)]
+pub mod host {
+    pub use crate::rt::{Awaited, promise};
+}
+
 pub use networks::{CreateNetwork, NetworkInfo, Networks};
 pub use templates::{CreateFromTemplate, CreateTemplate, Template, TemplateRef, Templates};
 pub use tokens::{CreateToken, Token, TokenInfo, Tokens};

@@ -14,6 +14,8 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 
 #[cfg(browser)]
+pub use self::browser::{Awaited, promise};
+#[cfg(browser)]
 pub(crate) use self::browser::{
     Failure, Instant, check, gather, origin, parse_http_date, post, post_json, random, sleep, spawn, unix_now,
 };

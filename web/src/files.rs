@@ -6,13 +6,13 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use boxd::host::Awaited;
 use boxd::{BoxHandle, Content, Progress};
 use bytes::Bytes;
 use futures_core::Stream;
 use js_sys::{Function, Uint8Array};
 use send_wrapper::SendWrapper;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, Blob};
 
 use crate::failure::failure;
@@ -110,7 +110,7 @@ struct BlobPieces {
     blob: SendWrapper<Blob>,
     at: f64,
     size: f64,
-    piece: Option<SendWrapper<JsFuture>>,
+    piece: Option<SendWrapper<Awaited>>,
 }
 
 impl Stream for BlobPieces {
@@ -124,7 +124,7 @@ impl Stream for BlobPieces {
                 return Poll::Ready(None);
             }
             let part = this.blob.slice_with_f64_and_f64(this.at, end).map_err(|error| message(&error))?;
-            this.piece = Some(SendWrapper::new(JsFuture::from(part.array_buffer())));
+            this.piece = Some(SendWrapper::new(Awaited::from(part.array_buffer())));
             this.at = end;
         }
         let Some(piece) = &mut this.piece else { return Poll::Ready(None) };

@@ -35,7 +35,7 @@ pub(crate) fn promise(work: Work, signal: Option<AbortSignal>) -> Promise {
         };
         Abort::listen(signal, Box::new(wake))
     });
-    wasm_bindgen_futures::future_to_promise(Task { work: Some(work), abort, waker })
+    boxd::host::promise(Task { work: Some(work), abort, waker })
 }
 
 struct Task {

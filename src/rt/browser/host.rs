@@ -8,8 +8,8 @@ use futures_core::Stream;
 use js_sys::{Promise, Uint8Array};
 use send_wrapper::SendWrapper;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
 
+use super::Awaited;
 use crate::rt::TokenAnswer;
 
 #[wasm_bindgen(module = "/src/rt/browser/host.js")]
@@ -69,7 +69,7 @@ impl Drop for Wanted {
 /// What something under way comes to; it is given up when this is dropped.
 struct Outcome {
     doing: Option<Wanted>,
-    answer: JsFuture,
+    answer: Awaited,
 }
 
 impl Outcome {
@@ -156,7 +156,7 @@ pub(crate) struct Answer {
 /// The body of an answer, pulled chunk by chunk. Dropping it aborts what has not come yet.
 pub(crate) struct Chunks {
     doing: Option<Wanted>,
-    read: Option<JsFuture>,
+    read: Option<Awaited>,
 }
 
 impl Stream for Chunks {

@@ -1,15 +1,17 @@
 //! The host's clock, timers and chance, wherever JavaScript runs: pages, workers, Node, Deno, Bun, workerd.
 
 mod host;
+mod promise;
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures_core::future::BoxFuture;
 use send_wrapper::SendWrapper;
 
 pub(crate) use self::host::{Failure, gather, origin, post, post_json};
+pub(crate) use self::promise::spawn;
+pub use self::promise::{Awaited, promise};
 use crate::error::Result;
 
 /// Whether futures of this SDK can run here: the host's own event loop runs them.
@@ -71,11 +73,6 @@ impl Future for Sleep {
             self.begun = Some((since, host::Timer::of(milliseconds.into())));
         }
     }
-}
-
-/// Runs `future` by itself.
-pub(crate) fn spawn(future: BoxFuture<'static, ()>) {
-    wasm_bindgen_futures::spawn_local(future);
 }
 
 /// Seconds since 1970 by the wall clock.

@@ -13,11 +13,10 @@ use futures_util::Sink;
 use js_sys::{Function, Promise, Uint8Array};
 use send_wrapper::SendWrapper;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
 
 use super::{CONNECT_TIMEOUT, Connect, Open, PROTOCOL, Socket, closed, gone};
 use crate::error::Result;
-use crate::rt;
+use crate::rt::{self, Awaited};
 use crate::transport::grpc_web::receive;
 use crate::transport::{Code, Status};
 
@@ -71,7 +70,7 @@ impl Connect for Sockets {
 struct Opening {
     given: Option<Function>,
     /// Dropped, it gives the attempt up.
-    begun: Option<(Rc<Closing>, JsFuture)>,
+    begun: Option<(Rc<Closing>, Awaited)>,
     request: Open,
 }
 
@@ -84,7 +83,7 @@ impl Future for Opening {
             let limit = request.keepalive.map_or(0.0, milliseconds);
             let patience = milliseconds(CONNECT_TIMEOUT);
             let ends = open(&request.url(), PROTOCOL, given.as_ref(), patience, limit);
-            let opened = JsFuture::from(ends.opened());
+            let opened = Awaited::from(ends.opened());
             (Rc::new(Closing(ends)), opened)
         });
         ready!(Pin::new(opened).poll(cx)).map_err(|end| status(request, end))?;
@@ -151,7 +150,7 @@ impl Drop for Closing {
 
 struct Receiving {
     ends: Rc<Closing>,
-    read: Option<JsFuture>,
+    read: Option<Awaited>,
     request: Open,
 }
 
@@ -160,7 +159,7 @@ impl Stream for Receiving {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        let read = this.read.get_or_insert_with(|| JsFuture::from(this.ends.0.read()));
+        let read = this.read.get_or_insert_with(|| Awaited::from(this.ends.0.read()));
         let message = ready!(Pin::new(read).poll(cx));
         this.read = None;
         Poll::Ready(match message {
@@ -172,7 +171,7 @@ impl Stream for Receiving {
 }
 
 /// The ends, and what was written and is not taken yet.
-struct Sending(SendWrapper<(Rc<Closing>, Option<JsFuture>)>);
+struct Sending(SendWrapper<(Rc<Closing>, Option<Awaited>)>);
 
 impl Sink<Bytes> for Sending {
     type Error = ();
@@ -187,7 +186,7 @@ impl Sink<Bytes> for Sending {
 
     fn start_send(mut self: Pin<&mut Self>, message: Bytes) -> Result<(), ()> {
         let (ends, written) = &mut *self.0;
-        *written = Some(JsFuture::from(ends.0.write(Uint8Array::from(&*message))));
+        *written = Some(Awaited::from(ends.0.write(Uint8Array::from(&*message))));
         Ok(())
     }
 

@@ -1,0 +1,168 @@
+//! Promises as futures, and futures behind promises: what wasm-bindgen-futures has, in a third of its weight. The host
+//! calls back in one place, with a number.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+use js_sys::{Function, Promise};
+use send_wrapper::SendWrapper;
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen(module = "/src/rt/browser/promise.js")]
+extern "C" {
+    fn soon(tell: &Function);
+    fn watch(promise: &Promise, tell: &Function, number: usize) -> Watched;
+    fn deferred() -> Deferred;
+
+    /// A promise, and how it was settled.
+    type Watched;
+    #[wasm_bindgen(method, getter)]
+    fn settled(this: &Watched) -> bool;
+    #[wasm_bindgen(method, getter)]
+    fn failed(this: &Watched) -> bool;
+    #[wasm_bindgen(method, getter)]
+    fn value(this: &Watched) -> JsValue;
+
+    /// A promise, and what settles it.
+    type Deferred;
+    #[wasm_bindgen(method, getter)]
+    fn promise(this: &Deferred) -> Promise;
+    #[wasm_bindgen(method)]
+    fn resolve(this: &Deferred, value: &JsValue);
+    #[wasm_bindgen(method)]
+    fn reject(this: &Deferred, reason: &JsValue);
+}
+
+/// The number that means no promise, but that tasks are ready.
+const TASKS: usize = 0;
+
+thread_local! {
+    static TELL: Closure<dyn Fn(usize)> = Closure::wrap(Box::new(told));
+    /// Who waits for the promise of a number.
+    static WAITING: RefCell<Vec<Option<Waker>>> = const { RefCell::new(Vec::new()) };
+    /// Numbers that are not used any more.
+    static FREE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    static READY: RefCell<VecDeque<Arc<Task>>> = const { RefCell::new(VecDeque::new()) };
+    /// Whether the host was asked to run what is ready.
+    static ASKED: Cell<bool> = const { Cell::new(false) };
+}
+
+fn tell<T>(call: impl FnOnce(&Function) -> T) -> T {
+    TELL.with(|tell| call(tell.as_ref().unchecked_ref()))
+}
+
+fn told(number: usize) {
+    if number == TASKS {
+        return run();
+    }
+    // It stays: the number may have got another meaning since, whose turn is still to come.
+    let waker = WAITING.with_borrow(|waiting| waiting.get(number).cloned().flatten());
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+/// A promise of JavaScript's as a future. Dropped, it is not waited for any more.
+pub struct Awaited {
+    watched: Watched,
+    number: usize,
+}
+
+impl From<Promise> for Awaited {
+    fn from(promise: Promise) -> Self {
+        let number = FREE.with_borrow_mut(Vec::pop).unwrap_or_else(|| {
+            WAITING.with_borrow_mut(|waiting| {
+                // 0 is none.
+                waiting.resize((waiting.len() + 1).max(2), None);
+                waiting.len() - 1
+            })
+        });
+        Self { watched: tell(|tell| watch(&promise, tell, number)), number }
+    }
+}
+
+impl Awaited {
+    fn wait(&self, waker: Option<Waker>) {
+        WAITING.with_borrow_mut(|waiting| {
+            if let Some(place) = waiting.get_mut(self.number) {
+                *place = waker;
+            }
+        });
+    }
+}
+
+impl Future for Awaited {
+    type Output = Result<JsValue, JsValue>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if !self.watched.settled() {
+            self.wait(Some(cx.waker().clone()));
+            return Poll::Pending;
+        }
+        let value = self.watched.value();
+        Poll::Ready(if self.watched.failed() { Err(value) } else { Ok(value) })
+    }
+}
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        self.wait(None);
+        FREE.with_borrow_mut(|free| free.push(self.number));
+    }
+}
+
+type Work = Pin<Box<dyn Future<Output = ()>>>;
+
+struct Task {
+    /// `None` after its end.
+    work: SendWrapper<RefCell<Option<Work>>>,
+    ready: SendWrapper<Cell<bool>>,
+}
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {
+        if self.ready.replace(true) {
+            return;
+        }
+        READY.with_borrow_mut(|ready| ready.push_back(self));
+        if !ASKED.replace(true) {
+            tell(soon);
+        }
+    }
+}
+
+/// Runs `work` by itself, from the next turn on.
+pub(crate) fn spawn(work: Work) {
+    let work = SendWrapper::new(RefCell::new(Some(work)));
+    Arc::new(Task { work, ready: SendWrapper::new(Cell::new(false)) }).wake();
+}
+
+fn run() {
+    while let Some(task) = READY.with_borrow_mut(VecDeque::pop_front) {
+        task.ready.set(false);
+        let waker = task.clone().into();
+        let mut work = task.work.borrow_mut();
+        let ended =
+            work.as_mut().is_some_and(|work| work.as_mut().poll(&mut Context::from_waker(&waker)).is_ready());
+        if ended {
+            *work = None;
+        }
+    }
+    ASKED.set(false);
+}
+
+/// Runs `work` behind a promise.
+pub fn promise(work: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> Promise {
+    let deferred = deferred();
+    let promise = deferred.promise();
+    spawn(Box::pin(async move {
+        match work.await {
+            Ok(value) => deferred.resolve(&value),
+            Err(reason) => deferred.reject(&reason),
+        }
+    }));
+    promise
+}
