@@ -4,8 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use prost::Message as _;
-
 use super::exec::quote::check_env_key;
 use crate::error::{Error, Result, quoted};
 use crate::time::whole_seconds_u32;
@@ -132,12 +130,6 @@ impl BoxConfig {
             return Err(Error::invalid_argument("config", why));
         }
         self.to_wire()
-    }
-
-    /// As [`to_wire_without_process`](Self::to_wire_without_process), encoded.
-    #[doc(hidden)]
-    pub fn encode_without_process(&self, what: &str) -> Result<Vec<u8>> {
-        Ok(self.to_wire_without_process(what)?.encode_to_vec())
     }
 
     /// Checks what can be checked before any I/O, and turns the sized part into its message.

@@ -32,7 +32,7 @@ pub use self::ready::WaitUntilReady;
 pub use self::status::BoxStatus;
 use crate::client::{Client, decode};
 use crate::error::{Error, Result, named, quoted};
-use crate::transport::{Code, EncodedMessage};
+use crate::transport::Code;
 use crate::wire::{self, Encoder, Fields, Value, fields, methods};
 
 /// Creates, finds and forks boxes. From [`Compute::boxes`](crate::Compute::boxes).
@@ -240,12 +240,6 @@ impl CreateBox {
             ..wire::CreateVmRequest::default()
         })
     }
-
-    /// What would be sent.
-    #[doc(hidden)]
-    pub fn encode(&self) -> Result<EncodedMessage> {
-        Ok(EncodedMessage::encode(&self.request()?))
-    }
 }
 
 impl IntoFuture for CreateBox {
@@ -312,12 +306,6 @@ impl ForkBox {
             config,
             ..wire::ForkVmRequest::default()
         }
-    }
-
-    /// What would be sent, of the box that has the id `source`.
-    #[doc(hidden)]
-    pub fn encode(&self, source: &str) -> Result<EncodedMessage> {
-        Ok(EncodedMessage::encode(&self.request(source, self.checked()?)))
     }
 }
 

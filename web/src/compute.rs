@@ -2,19 +2,14 @@
 //!
 //! One export per operation would cost a page some 700 bytes each, here and in the glue.
 
-use std::future::ready;
-
-use boxd::wire::fields;
-use boxd::{BoxHandle, BoxInfo};
+use boxd::BoxHandle;
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 
 use crate::failure::failure;
-use crate::json::Json;
-use crate::operations::{answer, call, doing};
+use crate::operations::answer;
 use crate::options::Options;
-use crate::record::text;
 use crate::stream::ByteStream;
 use crate::task::{Work, promise};
 use crate::{exec, files, operations};
@@ -75,77 +70,13 @@ impl Compute {
                 let found = compute.boxes().find(options.string("wanted"));
                 Box::pin(async move { answer("refresh", &found.await.map_err(failure)?) })
             }
-            "create" => {
-                let create = compute.boxes().create(options.string("name")).image(options.string("image"));
-                match create.config(options.config().unwrap_or_default()).encode() {
-                    Ok(request) => call(&compute, "create", request, |what| doing(what, options)),
-                    Err(error) => Box::pin(ready(Err(failure(error)))),
-                }
-            }
-            "fork" => fork(compute, options),
             // To an `ExecResult`'s fields.
             "exec" => exec::run(&self.handle(options), options),
             // To a `Process`; `signal` then ends it.
             "process" => exec::start(&self.handle(options), options, signal.cloned()),
             // To the number of bytes.
             "write" => files::write(&self.handle(options), options),
-            "wait" => {
-                let handle = self.handle(options);
-                let mut wait = handle.wait_until_ready();
-                if let Some(limit) = options.time("timeoutMs") {
-                    wait = wait.timeout(limit);
-                }
-                Box::pin(async move { wait.await.map(|()| json(&handle.info()).into()).map_err(failure) })
-            }
             plain => operations::start(&compute, plain, options),
         }
     }
-}
-
-/// The source is `source`, a name or an id, or else `id`.
-fn fork(compute: boxd::Compute, options: &Options) -> Work {
-    let mut fork = compute.boxes().fork("").name(options.string("forkName"));
-    if let Some(config) = options.config() {
-        fork = fork.config(config);
-    }
-    let (wanted, mut id) = (options.text("source"), options.string("id"));
-    Box::pin(async move {
-        // What cannot be right is refused before the source is asked for.
-        fork.encode("").map_err(failure)?;
-        if let Some(wanted) = wanted {
-            let found = compute.boxes().find(wanted).await.map_err(failure)?;
-            id = text(&found, fields::get_vm_response::VM_ID);
-        }
-        let request = fork.encode(&id).map_err(failure)?;
-        call(&compute, "fork", request, |what| [what, " ", &id].concat()).await
-    })
-}
-
-/// A box as the fields of `BoxInfo` in `types.ts`. What is not known is left out.
-fn json(info: &BoxInfo) -> String {
-    let mut json = Json::object();
-    json.text("id", &info.id)
-        .text("name", &info.name)
-        .text("image", &info.image)
-        .text("publicIp", &info.public_ip)
-        .text("status", info.status.as_str());
-    if let Some(url) = &info.url {
-        json.text("url", url);
-    }
-    if let Some(time) = info.boot_time {
-        json.number("bootTimeMs", crate::failure::millis(time));
-    }
-    if let Some(source) = &info.forked_from {
-        json.text("forkedFrom", source);
-    }
-    if let Some(policy) = &info.restart_policy {
-        json.text("restartPolicy", policy.as_str());
-    }
-    if let Some(bytes) = info.disk_bytes {
-        json.number("diskBytes", bytes);
-    }
-    if let Some(after) = info.auto_suspend_timeout {
-        json.number("autoSuspendTimeoutSecs", after.as_secs());
-    }
-    json.finish()
 }

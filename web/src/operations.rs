@@ -8,7 +8,6 @@ mod resources;
 
 use std::future::{poll_fn, ready};
 
-use boxd::transport::EncodedMessage;
 use boxd::wire::{fields, methods};
 use wasm_bindgen::JsValue;
 
@@ -17,7 +16,7 @@ use crate::json::push_quoted;
 use crate::options::Options;
 use crate::record::{encode, json};
 use crate::table::Part::{Fixed, Is, Maybe, Record};
-use crate::table::{Entries, Operation, Part, Row, find, length, packed};
+use crate::table::{Entries, Operation, Part, find, length, packed};
 use crate::task::{Outcome, Work};
 
 /// A box as the fields of `BoxInfo` in `types.ts`.
@@ -31,6 +30,42 @@ const BOX: &[Part] = &[
     Maybe("restartPolicy", fields::get_vm_response::RESTART_POLICY),
     Is("diskBytes", fields::get_vm_response::DISK_BYTES),
     Is("autoSuspendTimeoutSecs", fields::get_vm_response::AUTO_SUSPEND_TIMEOUT_SECS),
+];
+
+/// What a box is made with, as `config.ts` hands it over.
+const CONFIG: &[Part] = &[
+    Is("vcpu", fields::vm_config::VCPU),
+    Is("memory", fields::vm_config::MEMORY_BYTES),
+    Is("disk", fields::vm_config::DISK_BYTES),
+    Record(
+        "idle",
+        fields::vm_config::SRF,
+        &[
+            Is("suspend", fields::srf_config::AUTO_SUSPEND_TIMEOUT_SECS),
+            Is("destroy", fields::srf_config::AUTO_DESTROY_TIMEOUT_SECS),
+        ],
+    ),
+    Record(
+        "network",
+        fields::vm_config::NETWORK,
+        &[
+            Is("ssh", fields::network_config::SSH),
+            Record(
+                "proxies",
+                fields::network_config::PROXIES,
+                &[Is("name", fields::proxy_entry::NAME), Is("port", fields::proxy_entry::PORT)],
+            ),
+        ],
+    ),
+    Record(
+        "volumes",
+        fields::vm_config::VOLUMES,
+        &[
+            Is("diskId", fields::volume_mount::DISK_ID),
+            Is("mountPath", fields::volume_mount::MOUNT_PATH),
+            Is("readOnly", fields::volume_mount::READ_ONLY),
+        ],
+    ),
 ];
 
 const OPERATIONS: &[Operation] = &[
@@ -67,57 +102,67 @@ const OPERATIONS: &[Operation] = &[
         name: "refresh",
         doing: "refresh box",
         rpc: methods::GET_VM.rpc(),
-        request: &[("id", fields::get_vm_request::VM_ID)],
+        request: &[Is("id", fields::get_vm_request::VM_ID)],
         answer: BOX,
     },
     Operation {
         name: "start",
         doing: "start box",
         rpc: methods::START_VM.rpc(),
-        request: &[("id", fields::start_vm_request::VM_ID)],
+        request: &[Is("id", fields::start_vm_request::VM_ID)],
         answer: &[Fixed("status", "running")],
     },
     Operation {
         name: "stop",
         doing: "stop box",
         rpc: methods::STOP_VM.rpc(),
-        request: &[("id", fields::stop_vm_request::VM_ID)],
+        request: &[Is("id", fields::stop_vm_request::VM_ID)],
         answer: &[Fixed("status", "stopped")],
     },
     Operation {
         name: "reboot",
         doing: "reboot box",
         rpc: methods::REBOOT_VM.rpc(),
-        request: &[("id", fields::reboot_vm_request::VM_ID)],
+        request: &[Is("id", fields::reboot_vm_request::VM_ID)],
         answer: &[Fixed("status", "running")],
     },
     Operation {
         name: "suspend",
         doing: "suspend box",
         rpc: methods::SUSPEND_VM.rpc(),
-        request: &[("id", fields::suspend_vm_request::VM_ID)],
+        request: &[Is("id", fields::suspend_vm_request::VM_ID)],
         answer: &[Fixed("status", "suspended"), Is("micros", fields::suspend_vm_response::SUSPEND_US)],
     },
     Operation {
         name: "resume",
         doing: "resume box",
         rpc: methods::RESUME_VM.rpc(),
-        request: &[("id", fields::resume_vm_request::VM_ID)],
+        request: &[Is("id", fields::resume_vm_request::VM_ID)],
         answer: &[Fixed("status", "running"), Is("micros", fields::resume_vm_response::RESUME_US)],
     },
     Operation {
         name: "destroy",
         doing: "destroy box",
         rpc: methods::DESTROY_VM.rpc(),
-        request: &[("id", fields::destroy_vm_request::VM_ID)],
+        request: &[Is("id", fields::destroy_vm_request::VM_ID)],
         answer: &[Fixed("status", "destroyed")],
     },
-    // The requests of these two are made in `compute.rs`.
     Operation {
         name: "create",
         doing: "create box",
         rpc: methods::CREATE_VM.rpc(),
-        request: &[],
+        request: &[
+            Is("name", fields::create_vm_request::NAME),
+            Is("image", fields::create_vm_request::IMAGE_REF),
+            Record(
+                "env",
+                fields::create_vm_request::ENV,
+                &[Is("key", fields::env_var::KEY), Is("value", fields::env_var::VALUE)],
+            ),
+            Is("cmd", fields::create_vm_request::CMD),
+            Is("restartPolicy", fields::create_vm_request::RESTART_POLICY),
+            Record("config", fields::create_vm_request::CONFIG, CONFIG),
+        ],
         answer: &[
             Is("id", fields::create_vm_response::VM_ID),
             Is("name", fields::create_vm_response::NAME),
@@ -132,7 +177,11 @@ const OPERATIONS: &[Operation] = &[
         name: "fork",
         doing: "fork box",
         rpc: methods::FORK_VM.rpc(),
-        request: &[],
+        request: &[
+            Is("id", fields::fork_vm_request::SOURCE_VM_ID),
+            Is("forkName", fields::fork_vm_request::NAME),
+            Record("config", fields::fork_vm_request::CONFIG, CONFIG),
+        ],
         answer: &[
             Is("id", fields::fork_vm_response::VM_ID),
             Is("name", fields::fork_vm_response::NAME),
@@ -152,31 +201,13 @@ const TABLES: &[&[Operation]] = &[OPERATIONS, boxes::ROWS, resources::ROWS];
 
 /// Does what the operation of this name does, to a record in JSON.
 pub(crate) fn start(compute: &boxd::Compute, name: &str, options: &Options) -> Work {
-    match find(&ROWS, name) {
-        Some(row) => {
-            let request = encode(options, row.request);
-            send(compute, &row, request, doing(row.doing, options))
-        }
+    let Some(row) = find(&ROWS, name) else {
         // Nobody but the TypeScript side names one.
-        None => Box::pin(ready(Err(invalid(name, "an operation")))),
-    }
-}
-
-/// As [`start`], with a request that is there already.
-pub(crate) fn call(
-    compute: &boxd::Compute,
-    name: &str,
-    request: EncodedMessage,
-    of: impl FnOnce(&str) -> String,
-) -> Work {
-    match find(&ROWS, name) {
-        Some(row) => send(compute, &row, request, of(row.doing)),
-        None => Box::pin(ready(Err(invalid(name, "an operation")))),
-    }
-}
-
-fn send(compute: &boxd::Compute, row: &Row, request: EncodedMessage, doing: String) -> Work {
-    let (mut answer, entries) = (compute.call_encoded(row.rpc, request), row.answer);
+        return Box::pin(ready(Err(invalid(name, "an operation"))));
+    };
+    let (doing, entries) = (doing(row.doing, options), row.answer);
+    let request = encode(options, row.request);
+    let mut answer = compute.call_encoded_within(row.rpc, request, options.time("timeoutMs"));
     Box::pin(poll_fn(move |cx| {
         answer.as_mut().poll(cx).map(|answer| match answer {
             Ok(message) => told(&message, entries),
@@ -195,7 +226,7 @@ fn told(message: &[u8], entries: Entries) -> Outcome {
 }
 
 /// `start box "web" (vm-1f2e3d)`.
-pub(crate) fn doing(what: &str, options: &Options) -> String {
+fn doing(what: &str, options: &Options) -> String {
     let mut doing = Vec::new();
     for (at, part) in what.split(['{', '}']).enumerate() {
         match options.text(part).filter(|_| at % 2 == 1) {

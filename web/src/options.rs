@@ -6,7 +6,7 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use boxd::{BoxConfig, BoxHandle, Exec, Network, ProxyEntry, Size, VolumeMount};
+use boxd::{BoxHandle, Exec, Size};
 use js_sys::{Array, Function, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 
@@ -115,10 +115,6 @@ impl Options {
         self.number(key).map(millis)
     }
 
-    fn seconds(&self, key: &str) -> Option<Duration> {
-        self.number(key).map(|seconds| millis(seconds * 1e3))
-    }
-
     fn list(&self, key: &str) -> Array {
         let list = self.get(key).map(JsCast::dyn_into::<Array>);
         if let Some(Err(_)) = list {
@@ -146,13 +142,10 @@ impl Options {
         pairs
     }
 
-    fn objects(&self, key: &str) -> impl Iterator<Item = Options> + use<> {
-        let wrong = self.wrong.clone();
-        self.list(key).into_iter().map(move |object| Options { object, wrong: wrong.clone() })
-    }
-
-    fn object(&self, key: &str) -> Option<Options> {
-        Some(Options { object: self.get(key)?, wrong: self.wrong.clone() })
+    /// The records of a list, or the one that there is.
+    pub(crate) fn records(&self, key: &str, list: bool) -> Vec<Options> {
+        let records = if list { self.list(key) } else { self.get(key).iter().collect() };
+        records.iter().map(|object| Options { object, wrong: self.wrong.clone() }).collect()
     }
 
     /// A client of the cluster that these name.
@@ -192,42 +185,6 @@ impl Options {
         let pause = self.time("retryDelayMs").unwrap_or(Duration::from_millis(500));
         self.check()?;
         builder.retries(retries, pause).build().map_err(failure)
-    }
-
-    /// The configuration of a box, if there is one.
-    pub(crate) fn config(&self) -> Option<BoxConfig> {
-        let given = self.object("config")?;
-        let mut config = BoxConfig::new();
-        config.vcpu = given.count("vcpu", u32::MAX);
-        config.memory = given.string("memory");
-        config.disk = given.string("disk");
-        config.env = given.pairs("env");
-        config.cmd = given.texts("cmd");
-        if let Some(policy) = given.text("restartPolicy") {
-            config.restart_policy = policy.as_str().into();
-        }
-        config.lifecycle.auto_suspend = given.seconds("autoSuspendTimeoutSecs");
-        config.lifecycle.auto_destroy = given.seconds("autoDestroyTimeoutSecs").unwrap_or_default();
-        config.network = given.object("network").map(|given| {
-            let mut network = Network::default();
-            network.ssh = given.flag("ssh", true);
-            let entry = |proxy: Options| ProxyEntry { name: proxy.string("name"), port: proxy.small("port") };
-            network.proxies = given.objects("proxies").map(entry).collect();
-            network
-        });
-        let mount = |volume: Options| VolumeMount {
-            disk_id: volume.string("diskId"),
-            mount_path: volume.string("mountPath"),
-            read_only: volume.flag("readOnly", false),
-        };
-        config.volumes = given.objects("volumes").map(mount).collect();
-        Some(config)
-    }
-
-    /// The configuration of a box that is made from something else, encoded.
-    pub(crate) fn sized_config(&self) -> Option<Vec<u8>> {
-        let config = self.config()?;
-        Some(self.right(config.encode_without_process("a template").map_err(failure)))
     }
 
     /// A command with all that can be set on it.

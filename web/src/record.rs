@@ -13,21 +13,20 @@ pub(crate) fn encode(options: &Options, entries: Entries) -> EncodedMessage {
     let mut message = Encoder::new();
     for entry in entries {
         let (key, field) = (entry.name(), entry.field());
+        if options.get(key).is_none() {
+            continue;
+        }
         match field.kind {
             FieldKind::Text if field.list => {
                 for text in options.texts(key) {
                     message.bytes(field, text.as_bytes());
                 }
             }
-            FieldKind::Text => {
-                if let Some(text) = options.text(key) {
-                    message.bytes(field, text.as_bytes());
-                }
-            }
-            // The one message that callers give.
+            FieldKind::Text => message.bytes(field, options.string(key).as_bytes()),
             FieldKind::Other => {
-                if let Some(config) = options.sized_config() {
-                    message.bytes(field, &config);
+                for record in options.records(key, field.list) {
+                    let inner = entry.inner().map(|entries| encode(&record, entries).payload());
+                    message.bytes(field, &inner.unwrap_or_default());
                 }
             }
             FieldKind::Flag => message.number(field, options.flag(key, false).into()),
@@ -71,14 +70,6 @@ fn push_record(json: &mut Json, message: &[u8], entries: Entries) -> Result<(), 
     }
     json.0.push(b'}');
     Ok(())
-}
-
-/// A string of `message`; empty where it has none.
-pub(crate) fn text(message: &[u8], field: Field) -> String {
-    match last(message).map(|last| value(&last, field.number)) {
-        Ok(Some(Value::Bytes(text))) => String::from_utf8_lossy(text).into_owned(),
-        _ => String::new(),
-    }
 }
 
 /// What stands in a message for each field. Of one that is no list the last counts.

@@ -12,12 +12,12 @@ pub(crate) struct Operation {
     pub(crate) doing: &'static str,
     pub(crate) rpc: Rpc,
     /// What of the caller's options goes into the request.
-    pub(crate) request: &'static [(&'static str, Field)],
+    pub(crate) request: &'static [Part],
     /// What of the answer goes back.
     pub(crate) answer: &'static [Part],
 }
 
-/// A part of a record that is answered.
+/// A part of a record that is asked or answered.
 #[derive(Clone, Copy)]
 pub(crate) enum Part {
     /// A field.
@@ -70,14 +70,7 @@ impl<const N: usize> Packer<N> {
         self.text(row.doing);
         self.text(row.rpc.path());
         self.byte(row.rpc.repeatable() as u8);
-        let begun = self.begin();
-        let mut at = 0;
-        while at < row.request.len() {
-            let (key, field) = row.request[at];
-            self.entry(0, key, field);
-            at += 1;
-        }
-        self.end(begun);
+        self.parts(row.request);
         self.parts(row.answer);
     }
 

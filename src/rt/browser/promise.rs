@@ -86,11 +86,10 @@ impl From<Promise> for Awaited {
 
 impl Awaited {
     fn wait(&self, waker: Option<Waker>) {
-        WAITING.with_borrow_mut(|waiting| {
-            if let Some(place) = waiting.get_mut(self.number) {
-                *place = waker;
-            }
-        });
+        // The one before goes once that is not borrowed any more: with it may go a task, and what that waits for.
+        drop(WAITING.with_borrow_mut(|waiting| {
+            waiting.get_mut(self.number).and_then(|place| std::mem::replace(place, waker))
+        }));
     }
 }
 

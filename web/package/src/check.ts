@@ -23,11 +23,19 @@ export function wholeSeconds(secs: number): number {
   return Math.ceil(secs);
 }
 
+/** What the wire has 32 bits for: rounded up, and refused where it cannot be. */
+export function whole32(argument: string, number: number | undefined): number | undefined {
+  if (number === undefined) return undefined;
+  if (!(typeof number === "number" && number >= 0)) throw invalid(argument, "is not a number from 0");
+  return Math.min(wholeSeconds(number), 0xffff_ffff);
+}
+
 /** For `JSON.parse`: Unix seconds, as in `createdAt`, become dates. */
 export function dates(key: string, value: unknown): unknown {
   return typeof value === "number" && key.endsWith("At") ? new Date(value * 1000) : value;
 }
 
-function invalid(argument: string, why: string): InvalidArgumentError {
+/** The error of an argument that cannot be right. */
+export function invalid(argument: string, why: string): InvalidArgumentError {
   return new InvalidArgumentError(`${argument}: ${why}`, { code: "INVALID_ARGUMENT" });
 }

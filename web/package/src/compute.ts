@@ -1,7 +1,7 @@
 import { ApiKeyService } from "./api-keys.js";
 import { Box } from "./box.js";
 import { Client } from "./client.js";
-import { toCore } from "./config.js";
+import { sized, toCore } from "./config.js";
 import { DiskService } from "./disks.js";
 import { DomainService } from "./domains.js";
 import { NetworkService } from "./networks.js";
@@ -100,8 +100,8 @@ export class BoxService {
    * @throws {@link InvalidArgumentError} for a name that is taken or a configuration that cannot be right.
    */
   async create(options: CreateOptions = {}, call?: CallOptions): Promise<Box> {
-    const given = { ...options, config: options.config && toCore(options.config) };
-    return this.#box(await this.#client.json("create", given, call));
+    const { name, image, config } = options;
+    return this.#box(await this.#client.json("create", { name, image, ...toCore(config) }, call));
   }
 
   /** All boxes of the account. Repeated on a lost connection. */
@@ -125,12 +125,10 @@ export class BoxService {
    * @throws {@link NotFoundError} for a source that is not there.
    */
   async fork(source: Box | string, options: ForkOptions = {}, call?: CallOptions): Promise<Box> {
-    const given = {
-      forkName: options.name,
-      config: options.config && toCore(options.config),
-      ...(typeof source === "string" ? { source } : { id: source.id, name: source.name }),
-    };
-    return this.#box(await this.#client.json("fork", given, call));
+    // What cannot be right is refused before the source is asked for.
+    const config = sized("a fork", options.config);
+    const { id, name } = await this.#client.locate(source, call);
+    return this.#box(await this.#client.json("fork", { forkName: options.name, config, id, name }, call));
   }
 
   #box(info: BoxInfo): Box {

@@ -1,7 +1,7 @@
 import { Box } from "./box.js";
 import { given } from "./check.js";
 import type { Client } from "./client.js";
-import { toCore } from "./config.js";
+import { sized } from "./config.js";
 import type { BoxConfig, BoxInfo, CallOptions } from "./types.js";
 
 /** An image and a configuration, prepared to create boxes from. */
@@ -66,8 +66,8 @@ export class TemplateService {
   async create(options: CreateTemplateOptions, call?: CallOptions): Promise<Template> {
     const { name, image = "", config } = options;
     given({ name });
-    const sized = { name, image, config: config && toCore(config) };
-    const made = await this.#client.json<Omit<Template, "image">>("createTemplate", sized, call);
+    const wanted = { name, image, config: sized("a template", config) };
+    const made = await this.#client.json<Omit<Template, "image">>("createTemplate", wanted, call);
     return { ...made, image };
   }
 
@@ -97,8 +97,8 @@ export class TemplateService {
     const { template, name, config } = options;
     const of = idOf(template);
     given({ template: of });
-    const sized = { template: of, name, config: config && toCore(config) };
-    const made = await this.#client.json<BoxInfo>("createFromTemplate", sized, call);
+    const wanted = { template: of, name, config: sized("a template", config) };
+    const made = await this.#client.json<BoxInfo>("createFromTemplate", wanted, call);
     return Box.of(this.#client, { ...made, image: typeof template === "string" ? "" : template.image });
   }
 }

@@ -2,6 +2,7 @@
 
 use boxd::wire::{fields, methods};
 
+use super::CONFIG;
 use crate::table::Operation;
 use crate::table::Part::{self, Fixed, Is, Maybe, Record};
 
@@ -30,9 +31,9 @@ pub(super) const ROWS: &[Operation] = &[
         doing: "create template",
         rpc: methods::CREATE_TEMPLATE.rpc(),
         request: &[
-            ("name", fields::create_template_request::NAME),
-            ("image", fields::create_template_request::IMAGE_REF),
-            ("config", fields::create_template_request::CONFIG),
+            Is("name", fields::create_template_request::NAME),
+            Is("image", fields::create_template_request::IMAGE_REF),
+            Record("config", fields::create_template_request::CONFIG, CONFIG),
         ],
         answer: &[
             Is("id", fields::create_template_response::TEMPLATE_ID),
@@ -62,7 +63,7 @@ pub(super) const ROWS: &[Operation] = &[
         name: "deleteTemplate",
         doing: "delete template",
         rpc: methods::DELETE_TEMPLATE.rpc(),
-        request: &[("id", fields::delete_template_request::TEMPLATE_ID)],
+        request: &[Is("id", fields::delete_template_request::TEMPLATE_ID)],
         answer: &[],
     },
     Operation {
@@ -70,9 +71,9 @@ pub(super) const ROWS: &[Operation] = &[
         doing: "create from template {template} box",
         rpc: methods::CREATE_VM_FROM_TEMPLATE.rpc(),
         request: &[
-            ("template", fields::create_vm_from_template_request::TEMPLATE_ID),
-            ("name", fields::create_vm_from_template_request::NAME),
-            ("config", fields::create_vm_from_template_request::CONFIG),
+            Is("template", fields::create_vm_from_template_request::TEMPLATE_ID),
+            Is("name", fields::create_vm_from_template_request::NAME),
+            Record("config", fields::create_vm_from_template_request::CONFIG, CONFIG),
         ],
         answer: &[
             Is("id", fields::create_vm_from_template_response::VM_ID),
@@ -88,8 +89,8 @@ pub(super) const ROWS: &[Operation] = &[
         doing: "create disk",
         rpc: methods::CREATE_DISK.rpc(),
         request: &[
-            ("name", fields::create_disk_request::NAME),
-            ("size", fields::create_disk_request::SIZE_BYTES),
+            Is("name", fields::create_disk_request::NAME),
+            Is("size", fields::create_disk_request::SIZE_BYTES),
         ],
         answer: &[
             Is("id", fields::create_disk_response::DISK_ID),
@@ -110,10 +111,10 @@ pub(super) const ROWS: &[Operation] = &[
         doing: "attach to box {box} disk",
         rpc: methods::ATTACH_DISK.rpc(),
         request: &[
-            ("id", fields::attach_disk_request::DISK_ID),
-            ("box", fields::attach_disk_request::VM_ID),
-            ("mountPath", fields::attach_disk_request::MOUNT_PATH),
-            ("readOnly", fields::attach_disk_request::READ_ONLY),
+            Is("id", fields::attach_disk_request::DISK_ID),
+            Is("box", fields::attach_disk_request::VM_ID),
+            Is("mountPath", fields::attach_disk_request::MOUNT_PATH),
+            Is("readOnly", fields::attach_disk_request::READ_ONLY),
         ],
         answer: &[],
     },
@@ -121,14 +122,17 @@ pub(super) const ROWS: &[Operation] = &[
         name: "detachDisk",
         doing: "detach from box {box} disk",
         rpc: methods::DETACH_DISK.rpc(),
-        request: &[("id", fields::detach_disk_request::DISK_ID), ("box", fields::detach_disk_request::VM_ID)],
+        request: &[
+            Is("id", fields::detach_disk_request::DISK_ID),
+            Is("box", fields::detach_disk_request::VM_ID),
+        ],
         answer: &[],
     },
     Operation {
         name: "destroyDisk",
         doing: "destroy disk",
         rpc: methods::DESTROY_DISK.rpc(),
-        request: &[("id", fields::destroy_disk_request::DISK_ID)],
+        request: &[Is("id", fields::destroy_disk_request::DISK_ID)],
         answer: &[Fixed("status", "destroyed")],
     },
     Operation {
@@ -136,8 +140,8 @@ pub(super) const ROWS: &[Operation] = &[
         doing: "bind domain",
         rpc: methods::BIND_DOMAIN.rpc(),
         request: &[
-            ("name", fields::bind_domain_request::DOMAIN),
-            ("box", fields::bind_domain_request::VM_ID),
+            Is("name", fields::bind_domain_request::DOMAIN),
+            Is("box", fields::bind_domain_request::VM_ID),
         ],
         answer: &[],
     },
@@ -146,8 +150,8 @@ pub(super) const ROWS: &[Operation] = &[
         doing: "bind domain",
         rpc: methods::ADD_CUSTOM_DOMAIN.rpc(),
         request: &[
-            ("name", fields::add_custom_domain_request::DOMAIN),
-            ("box", fields::add_custom_domain_request::VM_ID),
+            Is("name", fields::add_custom_domain_request::DOMAIN),
+            Is("box", fields::add_custom_domain_request::VM_ID),
         ],
         answer: &[],
     },
@@ -183,21 +187,21 @@ pub(super) const ROWS: &[Operation] = &[
         name: "unbindDomain",
         doing: "unbind domain",
         rpc: methods::UNBIND_DOMAIN.rpc(),
-        request: &[("name", fields::unbind_domain_request::DOMAIN)],
+        request: &[Is("name", fields::unbind_domain_request::DOMAIN)],
         answer: &[],
     },
     Operation {
         name: "removeDomain",
         doing: "unbind domain",
         rpc: methods::REMOVE_CUSTOM_DOMAIN.rpc(),
-        request: &[("name", fields::remove_custom_domain_request::DOMAIN)],
+        request: &[Is("name", fields::remove_custom_domain_request::DOMAIN)],
         answer: &[],
     },
     Operation {
         name: "createNetwork",
         doing: "create network",
         rpc: methods::CREATE_NETWORK.rpc(),
-        request: &[("name", fields::create_network_request::NAME)],
+        request: &[Is("name", fields::create_network_request::NAME)],
         answer: &[Is("id", fields::create_network_response::NETWORK_ID)],
     },
     Operation {
@@ -219,7 +223,7 @@ pub(super) const ROWS: &[Operation] = &[
         name: "createToken",
         doing: "create token",
         rpc: methods::CREATE_TOKEN.rpc(),
-        request: &[("expiresInSecs", fields::create_token_request::EXPIRES_IN_SECS)],
+        request: &[Is("expiresInSecs", fields::create_token_request::EXPIRES_IN_SECS)],
         answer: &[
             Is("token", fields::create_token_response::TOKEN),
             Is("expiresAt", fields::create_token_response::EXPIRES_AT),
@@ -244,7 +248,7 @@ pub(super) const ROWS: &[Operation] = &[
         name: "revokeToken",
         doing: "revoke token",
         rpc: methods::REVOKE_TOKEN.rpc(),
-        request: &[("id", fields::revoke_token_request::JTI)],
+        request: &[Is("id", fields::revoke_token_request::JTI)],
         answer: &[],
     },
     Operation {
@@ -252,10 +256,10 @@ pub(super) const ROWS: &[Operation] = &[
         doing: "create API key",
         rpc: methods::CREATE_API_KEY.rpc(),
         request: &[
-            ("name", fields::create_api_key_request::NAME),
-            ("expiresInSecs", fields::create_api_key_request::EXPIRES_IN_SECS),
-            ("org", fields::create_api_key_request::ORG),
-            ("kind", fields::create_api_key_request::KIND),
+            Is("name", fields::create_api_key_request::NAME),
+            Is("expiresInSecs", fields::create_api_key_request::EXPIRES_IN_SECS),
+            Is("org", fields::create_api_key_request::ORG),
+            Is("kind", fields::create_api_key_request::KIND),
         ],
         answer: &[
             Is("id", fields::create_api_key_response::ID),
@@ -289,7 +293,7 @@ pub(super) const ROWS: &[Operation] = &[
         name: "deleteApiKey",
         doing: "delete API key",
         rpc: methods::DELETE_API_KEY.rpc(),
-        request: &[("id", fields::delete_api_key_request::ID)],
+        request: &[Is("id", fields::delete_api_key_request::ID)],
         answer: &[],
     },
 ];

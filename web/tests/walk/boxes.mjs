@@ -1,6 +1,6 @@
 // Who is calling, and a box: made, found, listed.
 
-import { equal, ok } from "./check.mjs";
+import { equal, ok, rejects } from "./check.mjs";
 import { intercept } from "./intercept.mjs";
 
 /** Writes to the console what it finds in a file: what `echo >` puts there shows in the box's log. */
@@ -37,6 +37,32 @@ export const steps = {
   async "waitUntilReady waits until commands run"({ box }) {
     equal(await box.waitUntilReady({ timeoutMs: 60_000 }), box, "what it gives");
     equal(box.status, "running", "status");
+  },
+
+  async "a wait ends by its signal, in time, and at once when it is in vain"({ compute, boxd }) {
+    const box = await compute.box.create({ name: `waited-${Math.random().toString(36).slice(2, 10)}` });
+    try {
+      await box.waitUntilReady();
+      await box.suspend();
+      const controller = new AbortController();
+      const waiting = box.waitUntilReady({ signal: controller.signal }).catch((error) => error);
+      await box.refresh();
+      const reason = new Error("no longer wanted");
+      controller.abort(reason);
+      equal(await waiting, reason, "what an aborted wait is rejected with");
+      const late = await rejects(box.waitUntilReady({ timeoutMs: 1 }), boxd.TimeoutError);
+      equal([late.code, late.grpcCode], ["DEADLINE_EXCEEDED", 4]);
+      const of = `wait until box "${box.name}" (${box.id}) is ready: `;
+      equal(late.message, `${of}not ready within 1 ms; its status is suspended`);
+      await rejects(box.waitUntilReady({ timeoutMs: "soon" }), boxd.InvalidArgumentError);
+      await box.resume();
+      await box.stop();
+      const vain = await rejects(box.waitUntilReady(), boxd.BoxdError);
+      equal([vain.code, vain.grpcCode], ["FAILED_PRECONDITION", 9]);
+      equal(vain.message, `${of}the box is stopped, and will not become ready by itself`);
+    } finally {
+      await box.destroy();
+    }
   },
 
   async "get finds it by name and by id"({ compute, box, boxd }) {

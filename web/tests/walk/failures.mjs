@@ -20,8 +20,36 @@ export const steps = {
   },
 
   async "a configuration that cannot be right is refused"({ compute, boxd }) {
-    await rejects(compute.box.create({ config: { memory: "lots" } }), boxd.InvalidArgumentError);
+    const volume = { diskId: "d", mountPath: "mnt" };
+    const wrong = [
+      [{ memory: "lots" }, "memory: "],
+      [{ disk: -1 }, "disk: "],
+      [{ disk: {} }, "disk: "],
+      [{ vcpu: -1 }, "vcpu: "],
+      [{ vcpu: "2" }, "vcpu: "],
+      [{ autoSuspendTimeoutSecs: Number.NaN }, "autoSuspendTimeoutSecs: "],
+      [{ autoDestroyTimeoutSecs: "1" }, "autoDestroyTimeoutSecs: "],
+      [{ env: { "A; touch": "x" } }, "env: "],
+      [{ env: { A: "\0" } }, "env: "],
+      [{ env: { A: 1 } }, "value: "],
+      [{ cmd: "true" }, "cmd: "],
+      [{ restartPolicy: 1 }, "restartPolicy: "],
+      [{ network: { proxies: [{ name: "p", port: 65_536 }] } }, "port: "],
+      [{ network: { ssh: 1 } }, "ssh: "],
+      [{ volumes: [volume] }, "volumes: "],
+      [{ volumes: [{ ...volume, diskId: "" }] }, "diskId: "],
+      [{ volumes: [{ ...volume, mountPath: "/mnt", readOnly: 1 }] }, "readOnly: "],
+    ];
+    for (const [config, what] of wrong) {
+      const { message, grpcCode } = await rejects(compute.box.create({ config }), boxd.InvalidArgumentError);
+      ok(message.startsWith(what) && grpcCode === undefined, `it was not refused as ${what}: ${message}`);
+    }
     await rejects(compute.box.create({ name: "Not A Name" }), boxd.InvalidArgumentError);
+    for (const config of [{ env: { A: "b" } }, { cmd: ["true"] }, { restartPolicy: "never" }]) {
+      // Before the source is asked for.
+      const { message } = await rejects(compute.box.fork("no-such-box", { config }), boxd.InvalidArgumentError);
+      ok(message.startsWith("config: "), message);
+    }
   },
 
   async "a variable's name that is none is refused"({ box, boxd }) {
