@@ -162,23 +162,11 @@ impl<T: Transport> Compute<T> {
     /// # Errors
     /// As [`Compute::call`].
     pub fn call_encoded(&self, rpc: Rpc, request: EncodedMessage) -> BoxFuture<'static, Result<Bytes>> {
-        self.call_encoded_within(rpc, request, None)
-    }
-
-    /// As [`Compute::call_encoded`], within a limit of its own.
-    #[doc(hidden)]
-    pub fn call_encoded_within(
-        &self,
-        rpc: Rpc,
-        request: EncodedMessage,
-        limit: Option<Duration>,
-    ) -> BoxFuture<'static, Result<Bytes>> {
         if rpc.kind != crate::transport::Kind::Unary {
             let why = [rpc.path, " streams; call_encoded takes unary RPCs"].concat();
             return Box::pin(std::future::ready(Err(crate::Error::invalid_argument("rpc", why))));
         }
-        let limit = limit.unwrap_or_else(|| self.client.request_timeout());
-        self.client.exchange(rpc.path, rpc.repeatable, request, limit)
+        self.client.exchange(rpc.path, rpc.repeatable, request, self.client.request_timeout())
     }
 
     /// The transport that calls go through. A clone of it serves a client with other credentials over the same

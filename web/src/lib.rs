@@ -1,7 +1,8 @@
 //! What the npm package `boxd` calls: the SDK's core, exported with wasm-bindgen.
 //!
 //! The TypeScript around it (`web/package/src`) owns what only JavaScript can: loading, error classes, iterators,
-//! disposal, the published types. Everything else is done here or, better, in the SDK itself.
+//! disposal, the published types; and the checks of a box's configuration, which weigh a fifth there. Everything else is
+//! done here or, better, in the SDK itself.
 //!
 //! - A box has no object on this side: its calls take its id and name, so that a list of a thousand boxes holds no
 //!   memory here and needs no `free`.

@@ -207,7 +207,7 @@ pub(crate) fn start(compute: &boxd::Compute, name: &str, options: &Options) -> W
     };
     let (doing, entries) = (doing(row.doing, options), row.answer);
     let request = encode(options, row.request);
-    let mut answer = compute.call_encoded_within(row.rpc, request, options.time("timeoutMs"));
+    let mut answer = compute.call_encoded(row.rpc, request);
     Box::pin(poll_fn(move |cx| {
         answer.as_mut().poll(cx).map(|answer| match answer {
             Ok(message) => told(&message, entries),

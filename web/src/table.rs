@@ -107,6 +107,7 @@ impl<const N: usize> Packer<N> {
         };
         self.byte(flags | kind | if field.list { LIST } else { 0 });
         assert!((field.number as usize) < NUMBERS);
+        #[allow(clippy::cast_possible_truncation)] // Checked just now.
         self.byte(field.number as u8);
         self.text(key);
     }
@@ -131,6 +132,7 @@ impl<const N: usize> Packer<N> {
     const fn end(&mut self, begun: usize) {
         let length = self.at - begun;
         assert!(length < 256);
+        #[allow(clippy::cast_possible_truncation)] // Checked just now.
         if begun <= N {
             self.bytes[begun - 1] = length as u8;
         }
@@ -181,6 +183,7 @@ pub(crate) fn find(table: &'static [u8], wanted: &str) -> Option<Row> {
 
 /// What of a record crosses, and under which names.
 #[derive(Clone, Copy)]
+#[allow(clippy::copy_iterator)] // A copy begins where it is, as a slice's does.
 pub(crate) struct Entries(&'static [u8]);
 
 impl Entries {

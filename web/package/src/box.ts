@@ -1,7 +1,5 @@
 import { checkPath, checkPort, dates, given, wholeSeconds } from "./check.js";
 import type { Client } from "./client.js";
-import { BoxdError } from "./errors.js";
-import { within } from "./within.js";
 import { toBody, toBytes } from "./content.js";
 import { ExecProcess, type OpenProcess } from "./process.js";
 import { ExecResult } from "./result.js";
@@ -153,32 +151,10 @@ export class Box implements BoxInfo {
    * @throws {@link TimeoutError} when time runs out; {@link BoxdError} at once when the box has failed, was stopped or was
    * destroyed.
    */
-  async waitUntilReady(options: WaitOptions = {}): Promise<this> {
-    const { timeoutMs = 90_000, signal } = options;
-    const waiting = `wait until box ${JSON.stringify(this.name)} (${this.id}) is ready: `;
-    await within(timeoutMs, signal, async (call, pause) => {
-      while (!(await this.#isReady(waiting, call))) await pause(500);
-    }, () => `${waiting}not ready within ${timeoutMs} ms; its status is ${this.status}`);
+  async waitUntilReady(options?: WaitOptions): Promise<this> {
+    const given = this.#named({ timeoutMs: options?.timeoutMs });
+    this.#update(await this.#client.json("wait", given, options));
     return this;
-  }
-
-  /** Whether it runs and takes commands. */
-  async #isReady(waiting: string, call: WaitOptions): Promise<boolean> {
-    this.#update(await this.#client.json("refresh", this.#named({ timeoutMs: call.timeoutMs }), call));
-    const { status } = this;
-    if (["stopped", "failed", "destroyed"].includes(status)) {
-      const why = `${waiting}the box is ${status}, and will not become ready by itself`;
-      throw new BoxdError(why, { code: "FAILED_PRECONDITION", grpcCode: 9 });
-    }
-    if (status !== "running") return false;
-    try {
-      return (await this.exec(["true"], { signal: call.signal })).exitCode === 0;
-    } catch (error) {
-      // These say that it will never work; anything else may pass.
-      const { code } = error as BoxdError;
-      if (["UNAUTHENTICATED", "PERMISSION_DENIED", "NOT_FOUND"].includes(code)) throw error;
-      return false;
-    }
   }
 
   /**
