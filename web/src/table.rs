@@ -183,7 +183,6 @@ pub(crate) fn find(table: &'static [u8], wanted: &str) -> Option<Row> {
 
 /// What of a record crosses, and under which names.
 #[derive(Clone, Copy)]
-#[allow(clippy::copy_iterator)] // A copy begins where it is, as a slice's does.
 pub(crate) struct Entries(&'static [u8]);
 
 impl Entries {
@@ -213,6 +212,7 @@ pub(crate) struct Entry {
     block: &'static [u8],
 }
 
+#[allow(clippy::copy_iterator)] // A copy begins where it is, as a slice's does.
 impl Iterator for Entries {
     type Item = Entry;
 

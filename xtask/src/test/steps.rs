@@ -108,7 +108,8 @@ pub(super) fn build_local(report: &mut Report) {
 
 fn wasm(report: &mut Report) -> Result<()> {
     let toolchain = wasm_std::toolchain().context("no toolchain here compiles for a browser")?;
-    let what = ["--locked", "--package=boxd", "--lib", "--target=wasm32-unknown-unknown"];
+    let what =
+        ["--locked", "--package=boxd", "--package=boxd-web", "--lib", "--target=wasm32-unknown-unknown"];
     if toolchain.has_clippy() {
         report.check(toolchain.apply(cargo(["clippy"]).args(what).args(DENY_WARNINGS)));
     } else {
