@@ -214,15 +214,18 @@ fn a_call_is_told_to_the_subscriber_of_its_thread() {
     let (cluster, compute) = cluster();
     let recording = Recording::default();
     let writer = recording.clone();
+    let calls = || {
+        compute.whoami().unwrap();
+        client(&cluster).token("eyJ.wrong").build().unwrap().config().unwrap_err();
+    };
+    // Once before: what another test's thread, which has no subscriber, is first to come by later is off for all.
+    calls();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG)
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
-    tracing::subscriber::with_default(subscriber, || {
-        compute.whoami().unwrap();
-        client(&cluster).token("eyJ.wrong").build().unwrap().config().unwrap_err();
-    });
+    tracing::subscriber::with_default(subscriber, calls);
     let told = String::from_utf8(recording.0.lock().unwrap().clone()).unwrap();
     let end = |method: &str| {
         let method = format!("method=\"{method}\"");
