@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use boxd::host::Awaited;
 use boxd::transport::{Call, EncodedMessage};
 use boxd::{Compute, ComputeBuilder};
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
 
 const URL: Option<&str> = option_env!("BOXD_TEST_SCRIPTED_URL");
 
@@ -107,8 +107,8 @@ impl Script {
 
     async fn ask(&self, what: &str) -> String {
         let url = format!("{}/{what}/{}", self.url(), self.0["id"].as_str().unwrap());
-        let response: Response = JsFuture::from(fetch(&url)).await.unwrap().unchecked_into();
-        JsFuture::from(response.text()).await.unwrap().as_string().unwrap()
+        let response: Response = Awaited::from(fetch(&url)).await.unwrap().unchecked_into();
+        Awaited::from(response.text()).await.unwrap().as_string().unwrap()
     }
 }
 

@@ -175,7 +175,7 @@ async fn later<T>(milliseconds: i32, future: impl Future<Output = T> + Unpin) ->
         let set = global("setTimeout").unwrap();
         set.call2(&JsValue::UNDEFINED, &resolve, &milliseconds.into()).unwrap();
     });
-    match futures_util::future::select(future, wasm_bindgen_futures::JsFuture::from(pause)).await {
+    match futures_util::future::select(future, boxd::host::Awaited::from(pause)).await {
         futures_util::future::Either::Left((output, _)) => Some(output),
         futures_util::future::Either::Right(_) => None,
     }
