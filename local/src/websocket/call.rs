@@ -27,7 +27,6 @@ use tower::ServiceExt as _;
 
 use super::frame::{self, HEARTBEAT, Input};
 use super::{OPENING, Settings};
-use crate::connections::Connection;
 use crate::deadline;
 
 /// Output is cut into WebSocket messages of at most so much; what is at hand goes in one, for each costs a page 0.1 ms.
@@ -59,33 +58,6 @@ impl From<Status> for End {
 
 /// Serves a call. Ends with it, and the call with its client.
 pub(super) async fn run<T, S, B>(
-    socket: WebSocketStream<T>,
-    path: String,
-    extensions: Extensions,
-    service: S,
-    settings: Settings,
-    closing: CancellationToken,
-) where
-    T: AsyncRead + AsyncWrite + Unpin,
-    S: Service<Request<Body>, Response = Response<B>>,
-    S::Error: Into<StdError>,
-    B: HttpBody<Data = Bytes>,
-    B::Error: Into<StdError> + Send,
-{
-    let connection = extensions.get::<Connection>().cloned();
-    let cut = async {
-        match connection {
-            Some(connection) => connection.closed().await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = converse(socket, path, extensions, service, settings, closing) => {}
-        () = cut => {}
-    }
-}
-
-async fn converse<T, S, B>(
     socket: WebSocketStream<T>,
     path: String,
     extensions: Extensions,

@@ -49,6 +49,8 @@ use tonic::body::Body;
 use tonic::codegen::{Body as HttpBody, Service, StdError};
 use tower::Layer;
 
+use crate::connections::Connection;
+
 /// How long a client has from one step of a call's opening to the next.
 const OPENING: Duration = Duration::from_secs(10);
 /// What is read at once, and gathered before it is written. Each connection holds that much.
@@ -173,7 +175,15 @@ where
                         .max_frame_size(Some(layer.settings.message_bytes));
                     let io = TokioIo::new(upgraded);
                     let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-                    call::run(socket, path, extensions, service, layer.settings, layer.closing).await;
+                    let connection = extensions.get::<Connection>().cloned();
+                    let call = call::run(socket, path, extensions, service, layer.settings, layer.closing);
+                    match connection {
+                        Some(connection) => tokio::select! {
+                            () = call => {}
+                            () = connection.closed() => {}
+                        },
+                        None => call.await,
+                    }
                 });
                 answer
             }
