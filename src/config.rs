@@ -107,7 +107,8 @@ impl Endpoint {
         let tls = tls.unwrap_or_else(|| !is_loopback(host));
         let port = match port {
             Some(port) => {
-                port.parse::<u16>().map_err(|_| refused("has a port that is not a number up to 65535"))?
+                let number = if is_digits(port) { port.parse::<u16>().ok() } else { None };
+                number.ok_or_else(|| refused("has a port that is not a number up to 65535"))?
             }
             None if tls => 443,
             None => 80,
@@ -132,10 +133,15 @@ fn split_port(authority: &str) -> Option<(&str, Option<&str>)> {
     }
 }
 
+/// Whether a number has no sign, which the standard library would take.
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Whether the host *is* this machine: `localhost`, `127.0.0.0/8`, `[::1]`. Not `localhost.example.com`.
 fn is_loopback(host: &str) -> bool {
     // By hand: the standard library's parsers of addresses are 4 kB of what a page loads.
-    let number = |part: &str| part.bytes().all(|b| b.is_ascii_digit()) && part.parse::<u8>().is_ok();
+    let number = |part: &str| is_digits(part) && part.parse::<u8>().is_ok();
     let v4 = || host.starts_with("127.") && host.split('.').count() == 4 && host.split('.').all(number);
     host.eq_ignore_ascii_case("localhost") || host == "[::1]" || host == "[0:0:0:0:0:0:0:1]" || v4()
 }
@@ -253,6 +259,8 @@ mod tests {
             "http://",
             "x:99999",
             "x:y",
+            "x:+1",
+            "x:",
             "http://x:1/path",
             "http://u:p@x:1",
             "a b:1",

@@ -61,8 +61,13 @@ impl<'a> Fields<'a> {
     }
 
     fn varint(&mut self) -> Option<u64> {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
+        // Most are of one byte.
+        if let [byte @ ..0x80, rest @ ..] = self.rest {
+            self.rest = rest;
+            return Some(u64::from(*byte));
+        }
+        let (mut number, mut shift) = (0, 0);
+        loop {
             let (byte, rest) = self.rest.split_first()?;
             self.rest = rest;
             // The tenth byte holds the last bit.
@@ -73,8 +78,8 @@ impl<'a> Fields<'a> {
             if *byte < 0x80 {
                 return Some(number);
             }
+            shift += 7;
         }
-        None
     }
 
     fn take(&mut self, length: u64) -> Option<&'a [u8]> {

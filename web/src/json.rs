@@ -1,9 +1,9 @@
 //! The few records that cross, as JSON text.
 
-/// An object that is being written, or a list of them.
+/// An object that is being written.
 ///
 /// Bytes: checking each piece for what a string may hold would take a list longer than all else.
-pub(crate) struct Json(pub(crate) Vec<u8>);
+pub(crate) struct Json(Vec<u8>);
 
 impl Json {
     pub(crate) fn object() -> Self {
@@ -39,23 +39,23 @@ impl Json {
         String::from_utf8(self.0).unwrap_or_default()
     }
 
-    pub(crate) fn key(&mut self, key: &[u8]) {
-        self.separate();
-        self.0.push(b'"');
-        self.0.extend_from_slice(key);
-        self.0.extend_from_slice(b"\":");
-    }
-
-    pub(crate) fn separate(&mut self) {
-        if !matches!(self.0.last(), Some(b'{' | b'[')) {
+    fn key(&mut self, key: &[u8]) {
+        if self.0.len() > 1 {
             self.0.push(b',');
         }
+        push_quoted(&mut self.0, key);
+        self.0.push(b':');
     }
 }
 
 pub(crate) fn push_quoted(out: &mut Vec<u8>, text: &[u8]) {
-    let special = |byte: &u8| matches!(byte, b'\0'..=b'\x1f' | b'"' | b'\\');
     out.push(b'"');
+    push_string(out, text);
+}
+
+/// A string whose opening quote stands there already.
+pub(crate) fn push_string(out: &mut Vec<u8>, text: &[u8]) {
+    let special = |byte: &u8| matches!(byte, b'\0'..=b'\x1f' | b'"' | b'\\');
     for piece in text.split_inclusive(special) {
         match piece.split_last() {
             Some((byte, clean)) if special(byte) => {

@@ -4,7 +4,7 @@
 use boxd::transport::EncodedMessage;
 use boxd::wire::{Encoder, Field, FieldKind, Fields, Malformed, Value};
 
-use crate::json::{Json, push_number, push_quoted};
+use crate::json::{push_number, push_quoted, push_string};
 use crate::options::Options;
 use crate::table::{Entries, NUMBERS};
 
@@ -12,7 +12,7 @@ use crate::table::{Entries, NUMBERS};
 pub(crate) fn encode(options: &Options, entries: Entries) -> EncodedMessage {
     let mut message = Encoder::new();
     for entry in entries {
-        let (key, field) = (entry.name(), entry.field());
+        let (key, field) = (entry.key(), entry.field());
         if options.get(key).is_none() {
             continue;
         }
@@ -38,38 +38,47 @@ pub(crate) fn encode(options: &Options, entries: Entries) -> EncodedMessage {
 
 /// The record that `message` holds, in JSON.
 pub(crate) fn json(message: &[u8], entries: Entries) -> Result<String, Malformed> {
-    let mut json = Json(Vec::new());
+    // The keys of a list take about as much as its values.
+    let mut json = Vec::with_capacity(message.len() * 2);
     push_record(&mut json, message, entries)?;
-    String::from_utf8(json.0).map_err(|_| Malformed)
+    String::from_utf8(json).map_err(|_| Malformed)
 }
 
-fn push_record(json: &mut Json, message: &[u8], entries: Entries) -> Result<(), Malformed> {
-    let last = last(message)?;
-    json.0.push(b'{');
+fn push_record(json: &mut Vec<u8>, message: &[u8], entries: Entries) -> Result<(), Malformed> {
+    let (last, begun) = (last(message)?, json.len());
     for entry in entries {
         let (field, value) = (entry.field(), value(&last, entry.number));
+        if entry.is_optional() && matches!(value, None | Some(Value::Number(0) | Value::Bytes(b""))) {
+            continue;
+        }
+        json.extend_from_slice(entry.label);
         if let Some(fixed) = entry.fixed() {
-            json.key(entry.key);
-            push_quoted(&mut json.0, fixed);
+            push_string(json, fixed);
         } else if field.list {
-            json.key(entry.key);
-            json.0.push(b'[');
+            let begun = json.len();
             for item in Fields::new(message) {
                 let (number, value) = item?;
                 if number == field.number {
-                    json.separate();
+                    json.push(b',');
                     push_value(json, Some(value), field, entry.inner())?;
                 }
             }
-            json.0.push(b']');
-        } else if !entry.is_optional() || !matches!(value, None | Some(Value::Number(0) | Value::Bytes(b"")))
-        {
-            json.key(entry.key);
+            enclose(json, begun, [b'[', b']']);
+        } else {
             push_value(json, value, field, entry.inner())?;
         }
     }
-    json.0.push(b'}');
+    enclose(json, begun, [b'{', b'}']);
     Ok(())
+}
+
+/// Puts brackets around what was added, in which a comma stands before everything.
+fn enclose(json: &mut Vec<u8>, begun: usize, [open, close]: [u8; 2]) {
+    match json.get_mut(begun) {
+        Some(comma) => *comma = open,
+        None => json.push(open),
+    }
+    json.push(close);
 }
 
 /// What stands in a message for each field. Of one that is no list the last counts.
@@ -91,7 +100,7 @@ fn value<'a>(last: &Last<'a>, number: u32) -> Option<Value<'a>> {
 }
 
 fn push_value(
-    json: &mut Json,
+    json: &mut Vec<u8>,
     value: Option<Value<'_>>,
     field: Field,
     inner: Option<Entries>,
@@ -106,17 +115,18 @@ fn push_value(
     };
     match (field.kind, inner) {
         (_, Some(entries)) if value.is_some() => push_record(json, bytes, entries)?,
-        (FieldKind::Text, _) => push_quoted(&mut json.0, bytes),
-        (FieldKind::Flag, _) => json.0.extend_from_slice(if number == 0 { b"false" } else { b"true" }),
-        (FieldKind::Unsigned, _) => push_number(&mut json.0, number),
+        (FieldKind::Text, _) if field.list => push_quoted(json, bytes),
+        (FieldKind::Text, _) => push_string(json, bytes),
+        (FieldKind::Flag, _) => json.extend_from_slice(if number == 0 { b"false" } else { b"true" }),
+        (FieldKind::Unsigned, _) => push_number(json, number),
         (FieldKind::Signed, _) => {
             let signed = number.cast_signed();
             if signed < 0 {
-                json.0.push(b'-');
+                json.push(b'-');
             }
-            push_number(&mut json.0, signed.unsigned_abs());
+            push_number(json, signed.unsigned_abs());
         }
-        (FieldKind::Other, _) => json.0.extend_from_slice(b"null"),
+        (FieldKind::Other, _) => json.extend_from_slice(b"null"),
     }
     Ok(())
 }

@@ -43,8 +43,9 @@ const MAYBE: u8 = 16;
 const RECORD: u8 = 32;
 const FIXED: u8 = 64;
 
-/// A row is its texts, whether it may be repeated, and two blocks of entries; an entry is a kind, a number, a key, and for a
-/// record or something fixed a block of its own. Texts and blocks begin with their length.
+/// A row is its texts, whether it may be repeated, and two blocks of entries; an entry is a kind, a number, a label, and a
+/// block of its own, which only a record and something fixed fill. Texts, labels and blocks begin with their length. A label
+/// is a key as it stands in JSON, behind another one.
 struct Packer<const N: usize> {
     bytes: [u8; N],
     at: usize,
@@ -79,8 +80,14 @@ impl<const N: usize> Packer<N> {
         let mut at = 0;
         while at < parts.len() {
             match parts[at] {
-                Part::Is(key, field) => self.entry(0, key, field),
-                Part::Maybe(key, field) => self.entry(MAYBE, key, field),
+                Part::Is(key, field) => {
+                    self.entry(0, key, field);
+                    self.text("");
+                }
+                Part::Maybe(key, field) => {
+                    self.entry(MAYBE, key, field);
+                    self.text("");
+                }
                 Part::Record(key, field, inner) => {
                     self.entry(RECORD, key, field);
                     self.parts(inner);
@@ -88,7 +95,7 @@ impl<const N: usize> Packer<N> {
                 Part::Fixed(key, value) => {
                     self.byte(FIXED);
                     self.byte(0);
-                    self.text(key);
+                    self.label(key, true);
                     self.text(value);
                 }
             }
@@ -109,32 +116,45 @@ impl<const N: usize> Packer<N> {
         assert!((field.number as usize) < NUMBERS);
         #[allow(clippy::cast_possible_truncation)] // Checked just now.
         self.byte(field.number as u8);
-        self.text(key);
+        self.label(key, kind == TEXT && !field.list);
+    }
+
+    const fn label(&mut self, key: &str, text: bool) {
+        let begun = self.begin();
+        self.bytes(",\"");
+        self.bytes(key);
+        self.bytes(if text { "\":\"" } else { "\":" });
+        self.end(begun);
     }
 
     const fn text(&mut self, text: &str) {
         let begun = self.begin();
+        self.bytes(text);
+        self.end(begun);
+    }
+
+    const fn bytes(&mut self, text: &str) {
         let mut at = 0;
         while at < text.len() {
             assert!(text.as_bytes()[at].is_ascii());
             self.byte(text.as_bytes()[at]);
             at += 1;
         }
-        self.end(begun);
     }
 
     /// Leaves room for a length.
     const fn begin(&mut self) -> usize {
+        self.byte(0);
         self.byte(0);
         self.at
     }
 
     const fn end(&mut self, begun: usize) {
         let length = self.at - begun;
-        assert!(length < 256);
+        assert!(length <= u16::MAX as usize);
         #[allow(clippy::cast_possible_truncation)] // Checked just now.
         if begun <= N {
-            self.bytes[begun - 1] = length as u8;
+            [self.bytes[begun - 2], self.bytes[begun - 1]] = (length as u16).to_le_bytes();
         }
     }
 
@@ -193,8 +213,8 @@ impl Entries {
     }
 
     fn block(&mut self) -> Option<&'static [u8]> {
-        let length = self.byte()?;
-        let (block, rest) = self.0.split_at_checked(length.into())?;
+        let (length, rest) = self.0.split_first_chunk()?;
+        let (block, rest) = rest.split_at_checked(u16::from_le_bytes(*length).into())?;
         self.0 = rest;
         Some(block)
     }
@@ -207,7 +227,8 @@ impl Entries {
 /// One of them.
 pub(crate) struct Entry {
     kind: u8,
-    pub(crate) key: &'static [u8],
+    /// `,"key":`
+    pub(crate) label: &'static [u8],
     pub(crate) number: u32,
     block: &'static [u8],
 }
@@ -217,16 +238,15 @@ impl Iterator for Entries {
     type Item = Entry;
 
     fn next(&mut self) -> Option<Entry> {
-        let (kind, number, key) = (self.byte()?, self.byte()?.into(), self.block()?);
-        let block = if kind & (RECORD | FIXED) == 0 { &[] } else { self.block()? };
-        Some(Entry { kind, key, number, block })
+        let (kind, number, label, block) = (self.byte()?, self.byte()?.into(), self.block()?, self.block()?);
+        Some(Entry { kind, label, number, block })
     }
 }
 
 impl Entry {
-    /// The key as text, which it is.
-    pub(crate) fn name(&self) -> &'static str {
-        std::str::from_utf8(self.key).unwrap_or_default()
+    pub(crate) fn key(&self) -> &'static str {
+        let key = self.label.split(|byte| *byte == b'"').nth(1).unwrap_or_default();
+        std::str::from_utf8(key).unwrap_or_default()
     }
 
     pub(crate) fn field(&self) -> Field {
