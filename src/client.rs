@@ -324,10 +324,13 @@ fn merge(mut message: Bytes, field: &mut MergeField<'_>) -> Result<(), DecodeErr
     Ok(())
 }
 
+/// What is said of an answer that is no message.
+pub(crate) const UNREADABLE: &str = "the server's answer could not be read";
+
 fn unreadable(error: DecodeError) -> Error {
     // A page does not say what it stumbled upon: prost's words for it weigh half a kilobyte.
     let why = if cfg!(browser) { String::new() } else { [": ", &error.to_string()].concat() };
-    Error::of(Code::Internal, ["the server's answer could not be read", &why].concat()).because(error)
+    Error::of(Code::Internal, [UNREADABLE, &why].concat()).because(error)
 }
 
 pub(crate) fn out_of_time(limit: Duration) -> Status {

@@ -85,6 +85,40 @@ async fn a_box_lives_through_what_is_done_to_it() {
 }
 
 #[tokio::test]
+async fn a_wait_tells_the_handle_what_it_saw() {
+    let mock = MockTransport::new();
+    let b = compute(&mock).boxes().attach("vm-1", "kept");
+    let unknown = b.info();
+    assert_eq!((unknown.status.as_str(), unknown.disk_bytes, unknown.auto_suspend_timeout), ("", None, None));
+    let vm = |status: &str| wire::GetVmResponse {
+        vm_id: "vm-1".into(),
+        name: "web".into(),
+        status: status.into(),
+        disk_bytes: 5,
+        ..Default::default()
+    };
+    mock.on(methods::GET_VM).reply(vm("starting")).reply(vm("running"));
+    mock.on(methods::EXEC).when(|first| first.command == "true").reply(Answer::new().exit(0));
+    b.wait_until_ready().await.unwrap();
+    assert_eq!((b.name().as_str(), b.status(), b.disk_bytes()), ("web", BoxStatus::Running, Some(5)));
+
+    mock.on(methods::GET_VM).reply(vm("failed"));
+    let error = b.wait_until_ready().await.unwrap_err();
+    assert_eq!(b.status(), BoxStatus::Failed);
+    assert_eq!(
+        error.to_string(),
+        "wait until box \"web\" (vm-1) is ready: the box is failed, and will not become ready by itself \
+         (FAILED_PRECONDITION)"
+    );
+
+    mock.on(methods::GET_VM).always(vm("starting"));
+    let error = b.wait_until_ready().timeout(Duration::from_millis(20)).await.unwrap_err();
+    let said = "not ready within 20 ms; its status is starting (DEADLINE_EXCEEDED)";
+    assert!(error.to_string().ends_with(said), "{error}");
+    mock.verify().unwrap();
+}
+
+#[tokio::test]
 async fn a_call_without_an_answer_says_which_it_was() {
     let (mock, b) = a_box().await;
     let error = b.exec(["rm", "-rf", "/"]).await.unwrap_err();

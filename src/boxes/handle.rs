@@ -183,15 +183,23 @@ impl BoxHandle {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) when it was destroyed.
     pub async fn refresh(&self) -> Result<BoxInfo> {
-        self.refresh_within(self.client.request_timeout()).await
+        let vm = self.ask(self.client.request_timeout()).await?;
+        self.learn(vm)?;
+        Ok(self.info())
     }
 
-    pub(super) async fn refresh_within(&self, limit: Duration) -> Result<BoxInfo> {
-        let request = wire::GetVmRequest { vm_id: self.vm_id() };
-        let vm = self.client.unary_within(methods::GET_VM, &request, limit).await;
+    /// What the server says of the box now, as an encoded `GetVmResponse`.
+    pub(super) async fn ask(&self, limit: Duration) -> Result<Bytes> {
+        let vm = self.client.box_of_id(&self.shared.id, limit).await;
+        vm.map_err(|error| error.doing(|| self.doing("refresh")))
+    }
+
+    /// Takes over what the server said.
+    pub(super) fn learn(&self, vm: Bytes) -> Result<()> {
+        let vm = decode::<wire::GetVmResponse>(vm);
         let vm = vm.map_err(|error| error.doing(|| self.doing("refresh")))?;
         self.write(|info| info.update(vm.into()));
-        Ok(self.info())
+        Ok(())
     }
 
     /// A program and its arguments, to be run in the box. Each argument arrives as it is; no shell reads them.

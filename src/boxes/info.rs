@@ -36,6 +36,23 @@ pub struct BoxInfo {
 }
 
 impl BoxInfo {
+    /// Of a box that nothing was asked about yet.
+    pub(super) fn unknown(id: String, name: String) -> Self {
+        Self {
+            id,
+            name,
+            image: String::new(),
+            public_ip: String::new(),
+            status: BoxStatus::Other(String::new()),
+            url: None,
+            boot_time: None,
+            forked_from: None,
+            restart_policy: None,
+            disk_bytes: None,
+            auto_suspend_timeout: None,
+        }
+    }
+
     /// Takes over what a newer answer says, and keeps what it leaves out.
     pub(super) fn update(&mut self, newer: BoxInfo) {
         let older = std::mem::replace(self, newer);

@@ -13,6 +13,7 @@ mod status;
 
 use std::fmt;
 use std::future::IntoFuture;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::future::BoxFuture;
@@ -99,11 +100,8 @@ impl Boxes {
         let client = self.client.clone();
         Box::pin(async move {
             Error::unless_given(named("name_or_id", "nameOrId"), &wanted)?;
-            let mut request = Encoder::new();
-            request.bytes(fields::get_vm_request::VM_ID, wanted.as_bytes());
             let limit = client.request_timeout();
-            let get = methods::GET_VM;
-            let found = client.exchange(get.path(), get.repeatable(), request.finish(), limit).await;
+            let found = client.box_of_id(&wanted, limit).await;
             let named = match &found {
                 // The server looks for ids alone; names are found in the list.
                 Err(error) if error.grpc_code() == Some(Code::NotFound) => {
@@ -128,9 +126,7 @@ impl Boxes {
     /// # }
     /// ```
     pub fn attach(&self, id: impl Into<String>, name: impl Into<String>) -> BoxHandle {
-        let vm =
-            wire::GetVmResponse { vm_id: id.into(), name: name.into(), ..wire::GetVmResponse::default() };
-        BoxHandle::new(self.client.clone(), vm.into())
+        BoxHandle::new(self.client.clone(), BoxInfo::unknown(id.into(), name.into()))
     }
 
     /// Forks a box, given by name, id or handle: a new box with a copy of its files. Await it, or set its name and
@@ -319,6 +315,14 @@ impl IntoFuture for ForkBox {
 }
 
 impl Client {
+    /// What the server says of the box of this id, as an encoded `GetVmResponse`.
+    fn box_of_id(&self, id: &str, limit: Duration) -> BoxFuture<'static, Result<Bytes>> {
+        let mut request = Encoder::new();
+        request.bytes(fields::get_vm_request::VM_ID, id.as_bytes());
+        let get = methods::GET_VM;
+        self.exchange(get.path(), get.repeatable(), request.finish(), limit)
+    }
+
     /// The box that was named in a call.
     pub(crate) async fn resolve(&self, reference: &BoxRef) -> Result<Target> {
         match &reference.0 {

@@ -3,12 +3,15 @@
 use std::future::IntoFuture;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_core::future::BoxFuture;
 
 use super::{BoxHandle, BoxStatus};
+use crate::client::UNREADABLE;
 use crate::error::{Error, Result, span};
 use crate::rt;
 use crate::transport::Code;
+use crate::wire::{Fields, Value, fields};
 
 /// How long [`BoxHandle::wait_until_ready`] waits, and how often it looks.
 const READY_TIMEOUT: Duration = Duration::from_secs(90);
@@ -49,29 +52,54 @@ impl WaitUntilReady {
         self
     }
 
-    async fn run(self) -> Result<()> {
+    /// As awaiting it, to the encoded `GetVmResponse` by which the box ran. The handle does not learn from it.
+    #[doc(hidden)]
+    pub fn encoded(self) -> BoxFuture<'static, Result<Bytes>> {
+        Box::pin(self.run(|_, _| Ok(())))
+    }
+
+    /// `learn` is given each answer for the handle.
+    async fn run(self, learn: impl Fn(&BoxHandle, Bytes) -> Result<()>) -> Result<Bytes> {
         let Self { handle, limit } = self;
         let mut seen = handle.status();
         let ready = rt::timeout(limit, async {
-            while !is_ready(&handle, limit, &mut seen).await? {
+            loop {
+                let vm = handle.ask(limit).await?;
+                learn(&handle, vm.clone())?;
+                seen = status(&vm)?;
+                if is_ready(&handle, &seen).await? {
+                    return Ok(vm);
+                }
                 rt::sleep(READY_POLL).await;
             }
-            Ok(())
         });
-        let doing = || ["wait until box ", &handle.target().sentence(), " is ready"].concat();
         let ended = ready.await.unwrap_or_else(|| {
             Err(Error::of(
                 Code::DeadlineExceeded,
                 ["not ready within ", &span(limit), "; its status is ", seen.as_str()].concat(),
             ))
         });
-        ended.map_err(|error| error.doing(doing))
+        ended.map_err(|error| {
+            error.doing(|| ["wait until box ", &handle.target().sentence(), " is ready"].concat())
+        })
     }
 }
 
-/// Whether the box runs and takes commands.
-async fn is_ready(handle: &BoxHandle, limit: Duration, seen: &mut BoxStatus) -> Result<bool> {
-    *seen = handle.refresh_within(limit).await?.status;
+/// The state that an encoded `GetVmResponse` tells.
+fn status(vm: &[u8]) -> Result<BoxStatus> {
+    let unreadable = || Error::of(Code::Internal, UNREADABLE);
+    let mut status = &[][..];
+    for field in Fields::new(vm) {
+        match field.map_err(|_| unreadable())? {
+            (number, Value::Bytes(text)) if number == fields::get_vm_response::STATUS.number => status = text,
+            _ => {}
+        }
+    }
+    std::str::from_utf8(status).map(BoxStatus::from).map_err(|_| unreadable())
+}
+
+/// Whether the box, whose state was `seen`, takes commands.
+async fn is_ready(handle: &BoxHandle, seen: &BoxStatus) -> Result<bool> {
     if seen.is_final() {
         let why = ["the box is ", seen.as_str(), ", and will not become ready by itself"].concat();
         return Err(Error::of(Code::FailedPrecondition, why));
@@ -79,7 +107,7 @@ async fn is_ready(handle: &BoxHandle, limit: Duration, seen: &mut BoxStatus) -> 
     if *seen != BoxStatus::Running {
         return Ok(false);
     }
-    match handle.exec(["true"]).await {
+    match handle.exec_shell("true").await {
         Ok(result) => Ok(result.success()),
         // These say that it will never work; anything else may pass.
         Err(error)
@@ -99,6 +127,34 @@ impl IntoFuture for WaitUntilReady {
     type IntoFuture = BoxFuture<'static, Result<()>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
+        Box::pin(async { self.run(BoxHandle::learn).await.map(drop) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message as _;
+
+    use super::*;
+    use crate::wire;
+
+    #[test]
+    fn the_state_is_read_from_an_encoded_answer() {
+        let said = |status: &str| {
+            let vm =
+                wire::GetVmResponse { vm_id: "vm-1".into(), status: status.into(), ..Default::default() };
+            vm.encode_to_vec()
+        };
+        assert_eq!(status(&said("running")).unwrap(), BoxStatus::Running);
+        assert_eq!(status(&said("")).unwrap(), BoxStatus::Other(String::new()));
+        // The last one counts, as in any decoder.
+        assert_eq!(status(&[said("starting"), said("failed")].concat()).unwrap(), BoxStatus::Failed);
+
+        let whole = said("running");
+        let not_text = whole.iter().map(|byte| if byte.is_ascii_lowercase() { 0xff } else { *byte });
+        for broken in [&whole[..whole.len() - 1], &not_text.collect::<Vec<_>>()] {
+            let error = status(broken).unwrap_err();
+            assert_eq!((error.grpc_code(), error.message()), (Some(Code::Internal), UNREADABLE));
+        }
     }
 }

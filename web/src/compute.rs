@@ -2,13 +2,14 @@
 //!
 //! One export per operation would cost a page some 700 bytes each, here and in the glue.
 
-use boxd::{BoxHandle, BoxInfo};
+use boxd::BoxHandle;
+use bytes::Bytes;
+use futures_core::future::BoxFuture;
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 
 use crate::failure::failure;
-use crate::json::Json;
 use crate::operations::answer;
 use crate::options::Options;
 use crate::stream::ByteStream;
@@ -67,10 +68,7 @@ impl Compute {
     fn start(&self, operation: &str, options: &Options, signal: Option<&AbortSignal>) -> Work {
         let compute = self.inner.clone();
         match operation {
-            "get" => {
-                let found = compute.boxes().find(options.string("wanted"));
-                Box::pin(async move { answer("refresh", &found.await.map_err(failure)?) })
-            }
+            "get" => told(compute.boxes().find(options.string("wanted"))),
             // To an `ExecResult`'s fields.
             "exec" => exec::run(&self.handle(options), options),
             // To a `Process`; `signal` then ends it.
@@ -78,43 +76,18 @@ impl Compute {
             // To the number of bytes.
             "write" => files::write(&self.handle(options), options),
             "wait" => {
-                let handle = self.handle(options);
-                let mut wait = handle.wait_until_ready();
+                let mut wait = self.handle(options).wait_until_ready();
                 if let Some(limit) = options.time("timeoutMs") {
                     wait = wait.timeout(limit);
                 }
-                Box::pin(async move { wait.await.map(|()| json(&handle.info()).into()).map_err(failure) })
+                told(wait.encoded())
             }
             plain => operations::start(&compute, plain, options),
         }
     }
 }
 
-/// A box as the fields of `BoxInfo` in `types.ts`. What is not known is left out.
-fn json(info: &BoxInfo) -> String {
-    let mut json = Json::object();
-    json.text("id", &info.id)
-        .text("name", &info.name)
-        .text("image", &info.image)
-        .text("publicIp", &info.public_ip)
-        .text("status", info.status.as_str());
-    if let Some(url) = &info.url {
-        json.text("url", url);
-    }
-    if let Some(time) = info.boot_time {
-        json.number("bootTimeMs", crate::failure::millis(time));
-    }
-    if let Some(source) = &info.forked_from {
-        json.text("forkedFrom", source);
-    }
-    if let Some(policy) = &info.restart_policy {
-        json.text("restartPolicy", policy.as_str());
-    }
-    if let Some(bytes) = info.disk_bytes {
-        json.number("diskBytes", bytes);
-    }
-    if let Some(after) = info.auto_suspend_timeout {
-        json.number("autoSuspendTimeoutSecs", after.as_secs());
-    }
-    json.finish()
+/// A box, of which the server said this.
+fn told(vm: BoxFuture<'static, boxd::Result<Bytes>>) -> Work {
+    Box::pin(async move { answer("refresh", &vm.await.map_err(failure)?) })
 }
