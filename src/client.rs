@@ -128,7 +128,7 @@ impl Client {
         Req: Message,
         Res: Message + Default,
     {
-        self.unary(method, request).map(|answer| answer.map_err(|error| error.doing(|| doing)))
+        self.unary(method, request).map(|answer| answer.map_err(|error| error.doing(doing)))
     }
 
     /// Not generic, as [`Client::exchange`].
@@ -140,7 +140,7 @@ impl Client {
         message: EncodedMessage,
     ) -> BoxFuture<'static, Result<Bytes>> {
         let reply = self.exchange(path, repeatable, message, self.shared.timeouts.request);
-        reply.map(|reply| reply.map_err(|error| error.doing(|| doing))).boxed()
+        reply.map(|reply| reply.map_err(|error| error.doing(doing))).boxed()
     }
 
     /// One encoded message there, one back. Neither generic nor part of the futures that wait for it: what a page loads

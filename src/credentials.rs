@@ -146,7 +146,7 @@ impl Failure {
     }
 
     fn to_error(&self, url: &str) -> Error {
-        let error = Error::of(self.code, self.message.clone()).doing(|| ["token exchange at ", url].concat());
+        let error = Error::of(self.code, self.message.clone()).doing(["token exchange at ", url].concat());
         match self.code {
             Code::ResourceExhausted | Code::Unavailable | Code::DeadlineExceeded => {
                 error.with_retry_after(self.retry_after)

@@ -90,7 +90,7 @@ async fn find(
     let answer =
         client.perform(doing_to(verb, name), methods::LIST_DISKS, &wire::ListDisksRequest {}).await?;
     answer.disks.into_iter().find(wanted).ok_or_else(|| {
-        Error::of(Code::NotFound, "there is no disk of this name or id").doing(|| doing_to(verb, name))
+        Error::of(Code::NotFound, "there is no disk of this name or id").doing(doing_to(verb, name))
     })
 }
 

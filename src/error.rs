@@ -163,9 +163,9 @@ impl Error {
     }
 
     /// Says what was being done. The innermost description wins.
-    pub(crate) fn doing(self, what: impl FnOnce() -> String) -> Self {
+    pub(crate) fn doing(self, what: String) -> Self {
         self.amend(|inner| {
-            inner.doing.get_or_insert_with(what);
+            inner.doing.get_or_insert(what);
         })
     }
 

@@ -191,13 +191,13 @@ impl BoxHandle {
     /// What the server says of the box now, as an encoded `GetVmResponse`.
     pub(super) async fn ask(&self, limit: Duration) -> Result<Bytes> {
         let vm = self.client.box_of_id(&self.shared.id, limit).await;
-        vm.map_err(|error| error.doing(|| self.doing("refresh")))
+        vm.map_err(|error| error.doing(self.doing("refresh")))
     }
 
     /// Takes over what the server said.
     pub(super) fn learn(&self, vm: Bytes) -> Result<()> {
         let vm = decode::<wire::GetVmResponse>(vm);
-        let vm = vm.map_err(|error| error.doing(|| self.doing("refresh")))?;
+        let vm = vm.map_err(|error| error.doing(self.doing("refresh")))?;
         self.write(|info| info.update(vm.into()));
         Ok(())
     }

@@ -64,7 +64,7 @@ impl Stream for LogStream {
             item.map(|chunk| {
                 chunk
                     .map(|c| c.data)
-                    .map_err(|error| error.doing(|| ["the log of box ", &target.sentence()].concat()))
+                    .map_err(|error| error.doing(["the log of box ", &target.sentence()].concat()))
             })
         })
     }

@@ -111,7 +111,7 @@ impl Boxes {
                 }
                 _ => None,
             };
-            named.map_or(found, Ok).map_err(|error| error.doing(|| ["get box ", &quoted(&wanted)].concat()))
+            named.map_or(found, Ok).map_err(|error| error.doing(["get box ", &quoted(&wanted)].concat()))
         })
     }
 

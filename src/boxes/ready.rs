@@ -80,7 +80,7 @@ impl WaitUntilReady {
             ))
         });
         ended.map_err(|error| {
-            error.doing(|| ["wait until box ", &handle.target().sentence(), " is ready"].concat())
+            error.doing(["wait until box ", &handle.target().sentence(), " is ready"].concat())
         })
     }
 }

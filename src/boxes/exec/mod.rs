@@ -175,7 +175,7 @@ impl Exec {
             (stream::iter(self.all_input(&first)).boxed(), None)
         };
         let mut answers = self.client.duplex(methods::EXEC, messages, options);
-        answers.start().await.map_err(|error| error.doing(|| self.doing()))?;
+        answers.start().await.map_err(|error| error.doing(self.doing()))?;
         Ok(ExecProcess::new(answers, input, self.doing()))
     }
 
@@ -193,12 +193,12 @@ impl Exec {
                     exit_code = Some(chunk.exit_code);
                     captured.push(chunk.is_stderr, chunk.data);
                 }
-                Err(error) => return Err(error.doing(|| self.doing()).with_output(captured.into_partial())),
+                Err(error) => return Err(error.doing(self.doing()).with_output(captured.into_partial())),
             }
         }
         match exit_code {
             Some(exit_code) => Ok(captured.into_result(exit_code)),
-            None => Err(no_exit_status().doing(|| self.doing()).with_output(captured.into_partial())),
+            None => Err(no_exit_status().doing(self.doing()).with_output(captured.into_partial())),
         }
     }
 

@@ -325,12 +325,12 @@ impl Pump {
             }
             Some(Err(error)) => {
                 let doing = self.doing.clone();
-                self.finish(Err(error.doing(|| doing)));
+                self.finish(Err(error.doing(doing)));
                 Poll::Ready(None)
             }
             None => {
                 let doing = self.doing.clone();
-                self.finish(self.exit_code.ok_or_else(|| no_exit_status().doing(|| doing)));
+                self.finish(self.exit_code.ok_or_else(|| no_exit_status().doing(doing)));
                 Poll::Ready(None)
             }
         }
@@ -424,7 +424,7 @@ impl Shared {
     fn cancel(&self, why: &'static str) {
         let mut pump = self.lock();
         let doing = pump.doing.clone();
-        pump.finish(Err(Error::of(Code::Cancelled, why).doing(|| doing)));
+        pump.finish(Err(Error::of(Code::Cancelled, why).doing(doing)));
         drop(pump);
         self.wakers.wake_all();
     }

@@ -190,7 +190,7 @@ impl Stream for FileStream {
         Poll::Ready(item.map(|piece| {
             piece.map_err(|error| {
                 this.state = State::Ended;
-                error.doing(|| doing("read", &this.path, &this.target))
+                error.doing(doing("read", &this.path, &this.target))
             })
         }))
     }

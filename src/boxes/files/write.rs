@@ -131,7 +131,7 @@ impl WriteFile {
                 Err(error) => Err(error),
             },
         };
-        done.map_err(|error| error.doing(|| doing("write", &path, &target)))
+        done.map_err(|error| error.doing(doing("write", &path, &target)))
     }
 }
 
