@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use prost_build::{Method, Service, ServiceGenerator};
+use prost_types::DescriptorProto;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::method_options::IdempotencyLevel;
-use prost_types::{DescriptorProto, FileDescriptorProto};
 
 const PROTO: &str = "boxd/api/v1/api.proto";
 
@@ -30,19 +30,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("cargo::rustc-cfg=browser");
     }
 
-    let mut files = protox::Compiler::new(["proto"])?
+    let files = protox::Compiler::new(["proto"])?
         .include_imports(true)
         .include_source_info(true)
         .open_file(Path::new(PROTO))?
         .file_descriptor_set();
     let numbers: String = files.file.iter().flat_map(|file| &file.message_type).map(field_numbers).collect();
     std::fs::write(PathBuf::from(std::env::var("OUT_DIR")?).join("fields.rs"), numbers)?;
-    // Set by `cargo xtask npm`, as RUSTFLAGS: a cfg and no feature, since it takes away.
-    if std::env::var_os("CARGO_CFG_BOXD_PAGE").is_some() {
-        for file in &mut files.file {
-            prune(file);
-        }
-    }
     let mut config = prost_build::Config::new();
     config
         .bytes(["."])
@@ -50,45 +44,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .service_generator(Box::new(MethodDescriptors))
         .compile_fds(files)?;
     Ok(())
-}
-
-/// What this SDK itself uses of the larger messages. Each field that a page loads the code for and never looks at costs it
-/// some 150 bytes; a message that only such fields have, more.
-const USED: [(&str, &[&str]); 7] = [
-    ("CreateVmRequest", &["name", "image_ref", "env", "cmd", "restart_policy", "config"]),
-    ("CreateVmResponse", &["vm_id", "name", "public_ip", "url", "image", "status", "boot_time_ms"]),
-    ("ForkVmRequest", &["source_vm_id", "name", "config"]),
-    (
-        "ForkVmResponse",
-        &["vm_id", "name", "public_ip", "url", "image", "status", "forked_from", "boot_time_ms"],
-    ),
-    (
-        "GetVmResponse",
-        &[
-            "vm_id",
-            "name",
-            "image_ref",
-            "public_ip",
-            "status",
-            "restart_policy",
-            "disk_bytes",
-            "auto_suspend_timeout_secs",
-            "boot_time_ms",
-        ],
-    ),
-    ("ListVmsResponse", &["vms"]),
-    ("WhoamiResponse", &["user_id", "pubkey_fingerprints", "default_network_id", "display_name"]),
-];
-
-/// Takes the fields that are not used out of the messages in [`USED`]: on the wire they are unknown ones, then.
-fn prune(file: &mut FileDescriptorProto) {
-    for message in &mut file.message_type {
-        if let Some((_, used)) = USED.iter().find(|(name, _)| *name == message.name()) {
-            message.field.retain(|field| used.contains(&field.name()));
-        }
-    }
-    // It points to fields by their place.
-    file.source_code_info = None;
 }
 
 /// A module of a message's fields: a constant for each, for what reads and writes encoded messages without their structs.

@@ -59,7 +59,7 @@ fn wasm_pack(out: &Path) -> Result<()> {
     quietly(toolchain.apply(&mut build))
 }
 
-/// What a page loads leaves out of the wire's messages what the SDK does not look at (build.rs).
+/// What a page loads names arguments as the npm package's TypeScript does (`named` in src/error.rs).
 ///
 /// Panic messages name source files: they are not to name this machine's folders, and are smaller without.
 fn rustflags() -> String {
