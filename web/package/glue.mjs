@@ -20,6 +20,10 @@ const SHORTER = [
   [/: function\(\) \{ return handleError\(function \((.*?)\) \{/g, ": (...given) => { return handleError(($1) => {"],
   [/\}, arguments\); \},/g, "}, given); },"],
   [/(?<=^ {8}\w+): function\((.*?)\) \{/gm, ": ($1) => {"],
+  // Nothing throws from within: panics are traps (panics.mjs).
+  [/^ {8}__wbg___wbindgen_throw_\w+: [^]*?\n {8}\},\n/m, ""],
+  // What is exported is given back by `free` alone.
+  [/^if \(Symbol\.dispose\) .*\n/gm, ""],
 ];
 
 const REGISTRY = "const Registry = globalThis.FinalizationRegistry ?? class { register() {} unregister() {} };\n";

@@ -6,11 +6,11 @@ use web_sys::AbortSignal;
 /// Calls back once when a signal is aborted, until this is dropped.
 pub(crate) struct Abort {
     signal: AbortSignal,
-    listener: Closure<dyn FnMut()>,
+    listener: Closure<dyn Fn()>,
 }
 
 impl Abort {
-    pub(crate) fn listen(signal: AbortSignal, on_abort: Box<dyn FnMut()>) -> Self {
+    pub(crate) fn listen(signal: AbortSignal, on_abort: Box<dyn Fn()>) -> Self {
         let listener = Closure::wrap(on_abort);
         let _ = signal.add_event_listener_with_callback("abort", listener.as_ref().unchecked_ref());
         Self { signal, listener }

@@ -144,8 +144,8 @@ impl Options {
 
     /// The records of a list, or the one that there is.
     pub(crate) fn records(&self, key: &str, list: bool) -> Vec<Options> {
-        let records = if list { self.list(key) } else { self.get(key).iter().collect() };
-        records.iter().map(|object| Options { object, wrong: self.wrong.clone() }).collect()
+        let records = if list { self.list(key).to_vec() } else { self.get(key).into_iter().collect() };
+        records.into_iter().map(|object| Options { object, wrong: self.wrong.clone() }).collect()
     }
 
     /// A client of the cluster that these name.
