@@ -317,6 +317,44 @@ async fn any_service_can_have_it_with_limits_of_its_own() {
     let _next = open_eventually(&url, "Hangs").await;
 }
 
+#[tokio::test]
+async fn output_is_cut_between_frames() {
+    const LARGEST: usize = 512 << 10;
+
+    let given: Vec<Bytes> = (0..400)
+        .map(|number| framed(&stdin(vec![u8::try_from(number % 251).unwrap(); 30_000])).into())
+        .chain([framed(&stdin(vec![7; 2 << 20])).into()])
+        .collect();
+    let expected = given.concat();
+    let flood = tower::service_fn(move |_: http::Request<tonic::body::Body>| {
+        let frames = given.clone().into_iter().map(http_body::Frame::data).map(Ok::<_, tonic::Status>);
+        let body = http_body_util::StreamBody::new(futures_util::stream::iter(frames));
+        std::future::ready(Ok::<_, std::convert::Infallible>(http::Response::new(tonic::body::Body::new(
+            body,
+        ))))
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = axum::Router::new().fallback_service(GrpcWebSocketLayer::new().layer(flood));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+
+    let mut call = Call::open(&url, "Floods", &[]).await.unwrap();
+    call.send("x: y\r\n").await;
+    call.block().await;
+    let mut came = Vec::new();
+    while let Message::Binary(message) = call.socket.next().await.unwrap().unwrap() {
+        assert!(message.len() <= LARGEST, "a message of {} bytes", message.len());
+        let mut rest = &message[..];
+        // The last frame is too large for any message.
+        while came.len() + message.len() < 400 * 30_000 && !rest.is_empty() {
+            let (&[_, a, b, c, d], after) = rest.split_first_chunk().unwrap();
+            rest = after.get(u32::from_be_bytes([a, b, c, d]) as usize..).unwrap();
+        }
+        came.extend_from_slice(&message);
+    }
+    assert!(came == expected, "{} bytes of {} came, or others", came.len(), expected.len());
+}
+
 /// Opens a call as soon as there is a place for it.
 async fn open_eventually(url: &str, rpc: &str) -> Call {
     let mut opened = None;

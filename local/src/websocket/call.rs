@@ -2,10 +2,11 @@
 
 use std::io;
 use std::mem;
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use futures_channel::mpsc as out;
@@ -29,8 +30,10 @@ use super::frame::{self, HEARTBEAT, Input};
 use super::{OPENING, Settings};
 use crate::deadline;
 
-/// Output is cut into WebSocket messages of at most so much; what is at hand goes in one, for each costs a page 0.1 ms.
-const PIECE: usize = 128 << 10;
+/// What is at hand of the output goes in one WebSocket message, for each costs a page 0.1 ms, up to so much...
+const PIECE: RangeInclusive<usize> = 32 << 10..=512 << 10;
+/// ...of which as much as the connection takes in this time, for a message shows when all of it has come.
+const PROMPT: Duration = Duration::from_millis(25);
 /// Output that a client which reads keeps no ping waiting behind.
 const UNREAD: usize = 64 << 10;
 /// How often a client is pinged of which nothing is read.
@@ -177,7 +180,7 @@ impl Call {
             Poll::Pending => signals.poll_next_unpin(cx).map(|message| message.map(Ok)),
         });
         let answering = async {
-            let mut output = Output { messages: output, life: &life };
+            let mut output = Output { messages: output, life: &life, piece: *PIECE.start() };
             let code = respond(request, service, &mut output).await;
             output.send(close(code)).await;
             drop(output);
@@ -287,12 +290,22 @@ impl HttpBody for InputBody {
 struct Output<'a> {
     messages: out::Sender<Message>,
     life: &'a Life,
+    /// How large a message is made.
+    piece: usize,
 }
 
 impl Output<'_> {
     async fn say(&mut self, message: Bytes) {
         self.life.unread.fetch_add(message.len(), Ordering::Relaxed);
         self.send(Message::Binary(message)).await;
+    }
+
+    /// Gives out a message that is as large as it may be.
+    async fn say_piece(&mut self, message: Bytes) {
+        let begun = Instant::now();
+        self.say(message).await;
+        let piece = if begun.elapsed() < PROMPT { self.piece * 2 } else { self.piece / 2 };
+        self.piece = piece.clamp(*PIECE.start(), *PIECE.end());
     }
 
     async fn send(&mut self, message: Message) {
@@ -340,15 +353,20 @@ where
         };
         match frame.map(|frame| frame.map(Frame::into_data)) {
             Some(Ok(Ok(data))) => {
-                gathered = joined(gathered, data);
-                while gathered.len() >= PIECE {
-                    output.say(gathered.split_to(PIECE)).await;
+                // Cut between gRPC's messages, as the service gives them: a page copies one that is in two.
+                if !gathered.is_empty() && gathered.len() + data.len() > output.piece {
+                    output.say_piece(mem::take(&mut gathered)).await;
+                }
+                gathered = joined(gathered, data, output.piece);
+                while gathered.len() > output.piece {
+                    let piece = gathered.split_to(output.piece);
+                    output.say_piece(piece).await;
                 }
             }
             Some(Ok(Err(frame))) => {
                 if let Ok(trailers) = frame.into_trailers() {
                     let trailers = frame::block(&trailers);
-                    output.say(joined(gathered, trailers)).await;
+                    output.say(joined(gathered, trailers, 0)).await;
                     return CloseCode::Normal;
                 }
             }
@@ -363,12 +381,13 @@ where
     }
 }
 
-/// One after the other, copied only if there are two.
-fn joined(first: Bytes, second: Bytes) -> Bytes {
+/// One after the other, copied only if there are two; then there is room for so much.
+fn joined(first: Bytes, second: Bytes, room: usize) -> Bytes {
     if first.is_empty() {
         return second;
     }
     let mut whole = first.try_into_mut().unwrap_or_else(|first| BytesMut::from(&first[..]));
+    whole.reserve(room.saturating_sub(whole.len()).max(second.len()));
     whole.extend_from_slice(&second);
     whole.freeze()
 }
