@@ -1,4 +1,5 @@
 //! Encoded messages, read and written field by field without their structs: where each struct would weigh too much.
+#![allow(clippy::inline_always, reason = "compiled for size, a page would read a list a third slower")]
 
 use crate::transport::{EncodedMessage, PREFIX};
 
@@ -60,12 +61,17 @@ impl<'a> Fields<'a> {
         Self { rest: message }
     }
 
+    #[inline(always)]
     fn varint(&mut self) -> Option<u64> {
         // Most are of one byte.
         if let [byte @ ..0x80, rest @ ..] = self.rest {
             self.rest = rest;
             return Some(u64::from(*byte));
         }
+        self.long_varint()
+    }
+
+    fn long_varint(&mut self) -> Option<u64> {
         let (mut number, mut shift) = (0, 0);
         loop {
             let (byte, rest) = self.rest.split_first()?;
@@ -82,6 +88,7 @@ impl<'a> Fields<'a> {
         }
     }
 
+    #[inline(always)]
     fn take(&mut self, length: u64) -> Option<&'a [u8]> {
         let (taken, rest) = self.rest.split_at_checked(usize::try_from(length).ok()?)?;
         self.rest = rest;
@@ -89,6 +96,7 @@ impl<'a> Fields<'a> {
     }
 
     /// One field; without a value where it is of a fixed width.
+    #[inline(always)]
     fn field(&mut self) -> Option<(u32, Option<Value<'a>>)> {
         let key = u32::try_from(self.varint()?).ok()?;
         let value = match key & 7 {

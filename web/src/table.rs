@@ -1,5 +1,6 @@
 //! Tables as they stand in the `.wasm`: bytes that are put together when it is compiled. Tables of structs are pointers for
 //! the most part, which weigh twice as much.
+#![allow(clippy::inline_always, reason = "compiled for size, a list would be read a third slower")]
 
 use boxd::transport::Rpc;
 use boxd::wire::{Field, FieldKind};
@@ -206,12 +207,14 @@ pub(crate) fn find(table: &'static [u8], wanted: &str) -> Option<Row> {
 pub(crate) struct Entries(&'static [u8]);
 
 impl Entries {
+    #[inline(always)]
     fn byte(&mut self) -> Option<u8> {
         let (byte, rest) = self.0.split_first()?;
         self.0 = rest;
         Some(*byte)
     }
 
+    #[inline(always)]
     fn block(&mut self) -> Option<&'static [u8]> {
         let (length, rest) = self.0.split_first_chunk()?;
         let (block, rest) = rest.split_at_checked(u16::from_le_bytes(*length).into())?;
@@ -237,6 +240,7 @@ pub(crate) struct Entry {
 impl Iterator for Entries {
     type Item = Entry;
 
+    #[inline(always)]
     fn next(&mut self) -> Option<Entry> {
         let (kind, number, label, block) = (self.byte()?, self.byte()?.into(), self.block()?, self.block()?);
         Some(Entry { kind, label, number, block })
