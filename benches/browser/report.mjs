@@ -19,6 +19,7 @@ const ROWS = [
   { test: "key", field: "p50", name: "a key's way to the server and back, p50, ms", digits: 2 },
   { test: "key", field: "p99", name: "  p99, ms", digits: 2 },
   { test: "list", field: "ms", name: "list 1,000 boxes, ms", digits: 2 },
+  { test: "list", field: "first", name: "  the first time in a page, ms", digits: 2 },
   { test: "list", field: "cpuSeconds", name: "  renderer CPU, s", digits: 2 },
   { test: "unary", field: "perSecond", name: "whoami, calls/s", digits: 0 },
   { test: "unary", field: "p50", name: "  p50, ms", digits: 2 },
