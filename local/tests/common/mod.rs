@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "no test file uses all of it")]
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
+pub mod certificate;
 pub mod server;
 pub mod socket;
 

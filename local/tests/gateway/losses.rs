@@ -4,10 +4,11 @@ use boxd_local::Cluster;
 use boxd_local::faults::{Action, Fault};
 use reqwest::Client;
 
+use crate::common::certificate::make_certificate;
 use crate::common::socket::{Call, Frame};
 use crate::common::wire::{CreateNetworkRequest, ListNetworksRequest, LogChunk, StreamLogsRequest};
 use crate::common::{client, connect, exchange};
-use crate::support::{Gateway, Upstream, authority, split};
+use crate::support::{Gateway, Upstream, split};
 
 #[tokio::test]
 async fn an_upstream_that_is_killed_is_no_success_and_is_called_again() {
@@ -94,7 +95,7 @@ async fn what_is_no_grpc_server_is_said_to_be_none() {
 #[tokio::test]
 async fn an_upstream_with_tls_is_known_by_the_systems_roots() {
     let folder = tempfile::tempdir().unwrap();
-    let roots = authority(folder.path());
+    let roots = make_certificate(folder.path());
     let upstream = Upstream::start_with_tls(folder.path());
     assert!(upstream.url.starts_with("https://"));
     let gateway = Gateway::start_with(&upstream.url, &[], &[("SSL_CERT_FILE", &roots)]);

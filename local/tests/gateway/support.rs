@@ -33,7 +33,7 @@ impl Upstream {
         Self::run("http", "0", &[])
     }
 
-    /// With the certificate and key that [`authority`] left in the folder.
+    /// With the certificate and key that [`make_certificate`](crate::common::certificate::make_certificate) left in the folder.
     pub(crate) fn start_with_tls(folder: &Path) -> Self {
         Self::run("https", "0", &[folder.join("key.pem"), folder.join("cert.pem")])
     }
@@ -72,22 +72,6 @@ impl Upstream {
             _descriptors: descriptors,
         }
     }
-}
-
-/// Makes a certificate for this machine in the folder, and its key. It is its own authority.
-pub(crate) fn authority(folder: &Path) -> PathBuf {
-    let certificate = folder.join("cert.pem");
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"])
-        .args(["-subj", "/CN=upstream", "-addext", "subjectAltName=IP:127.0.0.1"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-days", "3650", "-keyout"])
-        .arg(folder.join("key.pem"))
-        .arg("-out")
-        .arg(&certificate)
-        .output()
-        .expect("the program `openssl` makes the certificate");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    certificate
 }
 
 /// The interpreter of one of the published clients, which has grpcio.
