@@ -119,6 +119,15 @@ async fn a_wait_tells_the_handle_what_it_saw() {
 }
 
 #[tokio::test]
+async fn a_wait_in_which_no_call_is_answered_is_not_ready() {
+    let mock = MockTransport::new();
+    let b = compute(&mock).boxes().attach("vm-1", "web");
+    mock.on(methods::GET_VM).always(Answer::new().then_hang());
+    let error = b.wait_until_ready().timeout(Duration::from_millis(20)).await.unwrap_err();
+    assert!(error.to_string().contains("not ready within 20 ms; its status is not known"), "{error}");
+}
+
+#[tokio::test]
 async fn a_call_without_an_answer_says_which_it_was() {
     let (mock, b) = a_box().await;
     let error = b.exec(["rm", "-rf", "/"]).await.unwrap_err();

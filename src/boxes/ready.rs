@@ -64,7 +64,8 @@ impl WaitUntilReady {
         let mut seen = handle.status();
         let ready = rt::timeout(limit, async {
             loop {
-                let vm = handle.ask(limit).await?;
+                // Longer than the wait itself, whose end says more than that of a call.
+                let vm = handle.ask(limit.saturating_mul(2)).await?;
                 learn(&handle, vm.clone())?;
                 seen = status(&vm)?;
                 if is_ready(&handle, &seen).await? {
@@ -74,10 +75,9 @@ impl WaitUntilReady {
             }
         });
         let ended = ready.await.unwrap_or_else(|| {
-            Err(Error::of(
-                Code::DeadlineExceeded,
-                ["not ready within ", &span(limit), "; its status is ", seen.as_str()].concat(),
-            ))
+            let status = if seen.as_str().is_empty() { "not known" } else { seen.as_str() };
+            let why = ["not ready within ", &span(limit), "; its status is ", status].concat();
+            Err(Error::of(Code::DeadlineExceeded, why))
         });
         ended.map_err(|error| {
             error.doing(["wait until box ", &handle.target().sentence(), " is ready"].concat())
