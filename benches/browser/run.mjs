@@ -3,8 +3,9 @@
 //     node run.mjs --server PROGRAM --package boxd.tgz --protoc PROGRAM --chromium PROGRAM [--rounds 4] [--out FOLDER]
 //                  [--clients raw,connect,…] [--tests unary,…] [--doc FILE]
 //
-// Each test of each client gets a Chromium of its own. A round goes through all of them once; the order moves on by one
-// from round to round. What counts is the ratio of two clients within one round, and the median of these.
+// In each test each client has a Chromium of its own. Where it takes many short bursts, they take turns, so that whatever
+// else slows the machine slows all of them; what lasts, each does in one go. A round goes through all tests once; the order
+// moves on by one from round to round. What counts is the ratio of two clients within one round, and the median of these.
 //
 // `--doc` puts the tables into a Markdown file, in place of its block of ```text.
 
@@ -16,46 +17,56 @@ import { parseArgs } from "node:util";
 import { createInterface } from "node:readline";
 import { CLIENTS, buildPages } from "./build.mjs";
 import { launch } from "./chromium.mjs";
-import { report } from "./report.mjs";
+import { median, report } from "./report.mjs";
 
 const MIB = 2 ** 20;
 
+/** What a page is asked for, how often, and what before. */
 const TESTS = {
-  start: async (chromium, url) => {
-    const first = await startOf(chromium, url);
-    const later = [];
-    for (let n = 0; n < 9; n++) later.push(await startOf(chromium, url));
-    later.sort((a, b) => a - b);
-    return { first, later: later[4] };
-  },
-  unary: inPage("unary(500)"),
-  list: inPage("list(200)"),
-  stream: inPage(`stream(${32 << 10}, ${(256 * MIB) / (32 << 10)})`),
-  small: inPage("stream(100, 200000)"),
-  terminal: inPage(`terminal(${32 << 10}, ${(256 * MIB) / (32 << 10)})`),
-  key: inPage("key(1000)"),
+  start: { bursts: 9 },
+  unary: { bursts: 5, ask: "unary(300)", before: "unary(300)" },
+  list: { bursts: 10, ask: "list(20)", before: "firstList(20)" },
+  stream: { bursts: 1, ask: `stream(${32 << 10}, ${(256 * MIB) / (32 << 10)})`, before: `stream(${32 << 10}, 64)` },
+  small: { bursts: 1, ask: "stream(100, 200000)", before: "stream(100, 64)" },
+  terminal: { bursts: 1, ask: `terminal(${32 << 10}, ${(256 * MIB) / (32 << 10)})`, before: `terminal(${32 << 10}, 64)` },
+  key: { bursts: 1, ask: "key(1000)", before: "key(50)" },
 };
 /** Who can be asked for it: the others do nothing of the kind in a browser. */
 const ONLY = { terminal: ["boxd"], key: ["raw", "boxd"] };
 
-async function startOf(chromium, url) {
+async function startOf({ chromium, url }) {
   const page = await chromium.open(url);
   const ms = await page.evaluate("started");
   await page.close();
   return ms;
 }
 
-function inPage(test) {
-  return async (chromium, url) => {
-    const page = await chromium.open(url);
-    await page.evaluate("started");
-    const before = await chromium.rendererSeconds();
-    const result = await page.evaluate(`tests.${test}`);
-    result.cpuSeconds = (await chromium.rendererSeconds()) - before;
+/** Has the clients do a test by turns. Answers a figure per field for each: the median of its bursts. */
+async function takeTurns(test, clients) {
+  const { bursts, ask, before } = TESTS[test];
+  for (const client of clients) {
+    client.figures = [];
+    if (test === "start") {
+      client.result = { first: await startOf(client) };
+      continue;
+    }
+    client.page = await client.chromium.open(client.url);
+    await client.page.evaluate("started");
+    client.cpuSeconds = await client.chromium.rendererSeconds();
+    const { first } = await client.page.evaluate(`tests.${before}`);
+    client.result = test === "list" ? { first } : {};
+  }
+  for (let burst = 0; burst < bursts; burst++) {
+    for (const client of clients) {
+      client.figures.push(ask ? await client.page.evaluate(`tests.${ask}`) : { later: await startOf(client) });
+    }
+  }
+  for (const { chromium, page, figures, result, cpuSeconds } of clients) {
+    for (const field of Object.keys(figures[0])) result[field] = median(figures.map((one) => one[field]));
+    if (!page) continue;
+    result.cpuSeconds = (await chromium.rendererSeconds()) - cpuSeconds;
     result.heapMib = (await page.evaluate("gc(), performance.memory.usedJSHeapSize")) / MIB;
-    await page.close();
-    return result;
-  };
+  }
 }
 
 const { values: options } = parseArgs({
@@ -86,17 +97,19 @@ const results = [];
 try {
   for (let round = 0; round < rounds; round++) {
     for (const test of tests) {
-      for (let n = 0; n < clients.length; n++) {
-        const client = clients[(n + round) % clients.length];
-        if (ONLY[test] && !ONLY[test].includes(client)) continue;
-        const chromium = await launch(options.chromium);
+      const turns = clients.map((_, n) => clients[(n + round) % clients.length]).filter((client) => ONLY[test]?.includes(client) ?? true);
+      for (const together of TESTS[test].bursts > 1 ? [turns] : turns.map((client) => [client])) {
+        const asked = [];
         try {
-          const url = `${web}/${client}/index.html?${new URLSearchParams({ api, echo })}`;
-          const result = await TESTS[test](chromium, url);
-          results.push({ round, test, client, ...result });
+          for (const client of together) {
+            const url = `${web}/${client}/index.html?${new URLSearchParams({ api, echo })}`;
+            asked.push({ client, url, chromium: await launch(options.chromium) });
+          }
+          await takeTurns(test, asked);
         } finally {
-          await chromium.close();
+          for (const { chromium } of asked) await chromium.close();
         }
+        for (const { client, result } of asked) results.push({ round, test, client, ...result });
       }
     }
     console.error(`round ${round + 1} of ${rounds} done`);
