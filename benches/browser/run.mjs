@@ -97,7 +97,9 @@ const results = [];
 try {
   for (let round = 0; round < rounds; round++) {
     for (const test of tests) {
-      const turns = clients.map((_, n) => clients[(n + round) % clients.length]).filter((client) => ONLY[test]?.includes(client) ?? true);
+      const turns = clients
+        .map((_, n) => clients[(n + round) % clients.length])
+        .filter((client) => ONLY[test]?.includes(client) ?? true);
       for (const together of TESTS[test].bursts > 1 ? [turns] : turns.map((client) => [client])) {
         const asked = [];
         try {
