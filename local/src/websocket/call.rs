@@ -357,7 +357,9 @@ where
                 if !gathered.is_empty() && gathered.len() + data.len() > output.piece {
                     output.say_piece(mem::take(&mut gathered)).await;
                 }
-                gathered = joined(gathered, data, output.piece);
+                // Where so much has come at once, there is more.
+                let room = if gathered.len() < *PIECE.start() { 0 } else { output.piece };
+                gathered = joined(gathered, data, room);
                 while gathered.len() > output.piece {
                     let piece = gathered.split_to(output.piece);
                     output.say_piece(piece).await;
