@@ -5,8 +5,10 @@
 
 mod common;
 
+use std::cell::RefCell;
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::rc::Rc;
+use std::sync::Once;
 use std::time::Duration;
 
 use boxd::transport::EncodedMessage;
@@ -15,27 +17,26 @@ use boxd::{BoxConfig, Compute};
 use common::{Scripted, cluster, grpc_whole};
 use futures_util::{FutureExt, StreamExt};
 use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::fmt::MakeWriter;
 
-/// What was recorded on this thread; the tests' runtimes have no other.
-#[derive(Clone, Default)]
-struct Recording(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    static TOLD: RefCell<Option<Rc<RefCell<Vec<u8>>>>> = const { RefCell::new(None) };
+}
+
+/// What is told on this thread until this is dropped; the tests' runtimes have no other.
+///
+/// One subscriber serves them all: with one of each thread's own, what a thread without one is first to come by is off
+/// for everybody.
+struct Recording(Rc<RefCell<Vec<u8>>>);
 
 impl Recording {
-    /// Records until the guard is dropped.
-    fn start(level: LevelFilter) -> (Self, tracing::subscriber::DefaultGuard) {
-        let recording = Self::default();
-        let subscriber = tracing_subscriber::fmt()
-            .with_writer(recording.clone())
-            .with_max_level(level)
-            .with_ansi(false)
-            .without_time()
-            .finish();
-        (recording, tracing::subscriber::set_default(subscriber))
+    fn start() -> Self {
+        let told = Rc::default();
+        TOLD.set(Some(Rc::clone(&told)));
+        Self(told)
     }
 
     fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        String::from_utf8(self.0.borrow().clone()).unwrap()
     }
 
     /// The one line that tells of the end of a call of `method`.
@@ -50,9 +51,24 @@ impl Recording {
     }
 }
 
-impl Write for Recording {
+impl Drop for Recording {
+    fn drop(&mut self) {
+        TOLD.set(None);
+    }
+}
+
+/// The recording of the thread that tells, if it has one.
+struct OfThread;
+
+impl Write for OfThread {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        // A thread that ends may still tell something, when what belongs to it is gone.
+        let _ = TOLD.try_with(|told| {
+            if let Some(told) = &*told.borrow() {
+                told.borrow_mut().extend_from_slice(bytes);
+            }
+        });
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -60,12 +76,17 @@ impl Write for Recording {
     }
 }
 
-impl<'a> MakeWriter<'a> for Recording {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
+/// The subscriber is there before anything that it could be told of: every test begins with this.
+fn subscribe() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        tracing_subscriber::fmt()
+            .with_writer(|| OfThread)
+            .with_max_level(LevelFilter::TRACE)
+            .with_ansi(false)
+            .without_time()
+            .init();
+    });
 }
 
 #[track_caller]
@@ -85,6 +106,7 @@ fn number(line: &str, field: &str) -> f64 {
 
 #[tokio::test]
 async fn a_call_tells_method_attempts_status_bytes_and_duration() {
+    subscribe();
     let server = Scripted::grpc(|number, _| {
         async move {
             let vm = boxd::wire::GetVmResponse { name: "web".into(), ..Default::default() };
@@ -94,7 +116,7 @@ async fn a_call_tells_method_attempts_status_bytes_and_duration() {
         .boxed()
     })
     .await;
-    let (recording, _guard) = Recording::start(LevelFilter::DEBUG);
+    let recording = Recording::start();
     let compute = server.client().retries(2, Duration::from_millis(1)).build().unwrap();
     compute.boxes().list().await.unwrap();
     let end = recording.end_of("ListVms");
@@ -118,12 +140,13 @@ async fn a_call_tells_method_attempts_status_bytes_and_duration() {
 
 #[tokio::test]
 async fn a_call_on_a_box_names_it_and_a_stream_ends_as_it_ended() {
+    subscribe();
     let (_cluster, compute) = cluster().await;
     let b = compute.boxes().create("web").await.unwrap();
     b.wait_until_ready().await.unwrap();
     let in_box = format!("box_id=\"{}\"", b.id());
 
-    let (recording, guard) = Recording::start(LevelFilter::DEBUG);
+    let recording = Recording::start();
     let result = b.exec(["cat"]).stdin(vec![b'x'; 100_000]).await.unwrap();
     assert_eq!(result.stdout.len(), 100_000);
     let end = recording.end_of("Exec");
@@ -132,9 +155,9 @@ async fn a_call_on_a_box_names_it_and_a_stream_ends_as_it_ended() {
     b.suspend().await.unwrap();
     has(&recording.end_of("SuspendVm"), &[&in_box, "status=\"OK\""]);
     b.resume().await.unwrap();
-    drop(guard);
+    drop(recording);
 
-    let (recording, _guard) = Recording::start(LevelFilter::DEBUG);
+    let recording = Recording::start();
     let mut process = b.exec_shell("echo up; sleep 1000").stream().await.unwrap();
     let mut stdout = process.take_stdout().unwrap();
     assert_eq!(stdout.next().await.unwrap().unwrap(), "up\n");
@@ -146,11 +169,12 @@ async fn a_call_on_a_box_names_it_and_a_stream_ends_as_it_ended() {
 
 #[tokio::test]
 async fn no_level_tells_a_secret() {
+    subscribe();
     let (cluster, compute) = cluster().await;
     let key = compute.api_keys().create("canary").await.unwrap();
     let token = compute.tokens().create().await.unwrap();
 
-    let (recording, _guard) = Recording::start(LevelFilter::TRACE);
+    let recording = Recording::start();
     let by_key = Compute::builder()
         .api_key(key.key())
         .api_url(cluster.api_url())
@@ -180,4 +204,24 @@ async fn no_level_tells_a_secret() {
         let told = text.lines().find(|line| line.contains(canary));
         assert_eq!(told, None, "{canary} is told");
     }
+}
+
+/// Without await, the subscriber of the thread that calls is told.
+#[cfg(feature = "blocking")]
+#[test]
+fn a_call_that_blocks_is_told_on_its_thread() {
+    subscribe();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (cluster, _) = runtime.block_on(cluster());
+    let client = || {
+        let builder = boxd::blocking::Compute::builder();
+        builder.api_url(cluster.api_url()).exchange_url(cluster.exchange_url())
+    };
+    let recording = Recording::start();
+    client().api_key(cluster.api_key()).build().unwrap().whoami().unwrap();
+    client().token("eyJ.wrong").build().unwrap().config().unwrap_err();
+    has(&recording.end_of("Whoami"), &["status=\"OK\""]);
+    has(&recording.end_of("GetConfig"), &["status=\"UNAUTHENTICATED\""]);
+    let text = recording.text();
+    assert!(!text.contains("eyJ") && !text.contains(cluster.api_key()), "{text}");
 }

@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use hyper::Response;
 
 use crate::common::{Body, Scripted, grpc_whole, http_answer};
-use crate::world::{client, cluster, refused};
+use crate::world::{cluster, refused};
 
 const KEY: &str = "bxk_canary";
 
@@ -190,49 +190,4 @@ fn each_status_is_its_class() {
         assert_eq!(error.grpc_code(), Some(code));
         assert!(log.next().is_none());
     }
-}
-
-/// A subscriber of the thread that calls is told.
-#[cfg(feature = "tracing")]
-#[test]
-fn a_call_is_told_to_the_subscriber_of_its_thread() {
-    use std::sync::{Arc, Mutex};
-
-    #[derive(Clone, Default)]
-    struct Recording(Arc<Mutex<Vec<u8>>>);
-
-    impl std::io::Write for Recording {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    let (cluster, compute) = cluster();
-    let recording = Recording::default();
-    let writer = recording.clone();
-    let calls = || {
-        compute.whoami().unwrap();
-        client(&cluster).token("eyJ.wrong").build().unwrap().config().unwrap_err();
-    };
-    // Once before: what another test's thread, which has no subscriber, is first to come by later is off for all.
-    calls();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    tracing::subscriber::with_default(subscriber, calls);
-    let told = String::from_utf8(recording.0.lock().unwrap().clone()).unwrap();
-    let end = |method: &str| {
-        let method = format!("method=\"{method}\"");
-        let mut lines = told.lines().filter(|line| line.contains("the call ended") && line.contains(&method));
-        lines.next().unwrap_or_else(|| panic!("no end of {method} in:\n{told}")).to_owned()
-    };
-    assert!(end("Whoami").contains("status=\"OK\""), "{told}");
-    assert!(end("GetConfig").contains("status=\"UNAUTHENTICATED\""), "{told}");
-    assert!(!told.contains("eyJ.wrong") && !told.contains(cluster.api_key()));
 }
