@@ -7,7 +7,6 @@ mod common;
 
 use std::cell::RefCell;
 use std::io::Write;
-use std::rc::Rc;
 use std::sync::Once;
 use std::time::Duration;
 
@@ -19,53 +18,38 @@ use futures_util::{FutureExt, StreamExt};
 use tracing_subscriber::filter::LevelFilter;
 
 thread_local! {
-    static TOLD: RefCell<Option<Rc<RefCell<Vec<u8>>>>> = const { RefCell::new(None) };
+    static TOLD: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
 }
 
-/// What is told on this thread until this is dropped; the tests' runtimes have no other.
-///
-/// One subscriber serves them all: with one of each thread's own, what a thread without one is first to come by is off
-/// for everybody.
-struct Recording(Rc<RefCell<Vec<u8>>>);
-
-impl Recording {
-    fn start() -> Self {
-        let told = Rc::default();
-        TOLD.set(Some(Rc::clone(&told)));
-        Self(told)
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.0.borrow().clone()).unwrap()
-    }
-
-    /// The one line that tells of the end of a call of `method`.
-    #[track_caller]
-    fn end_of(&self, method: &str) -> String {
-        let text = self.text();
-        let method = format!("method=\"{method}\"");
-        let mut ends = text.lines().filter(|line| line.contains("the call ended") && line.contains(&method));
-        let end = ends.next().unwrap_or_else(|| panic!("no end of {method} in:\n{text}"));
-        assert_eq!(ends.next(), None);
-        end.to_owned()
-    }
+/// Records what is told on this thread from now on; runtimes of `#[tokio::test]` have no other.
+fn record() {
+    TOLD.set(Some(Vec::new()));
 }
 
-impl Drop for Recording {
-    fn drop(&mut self) {
-        TOLD.set(None);
-    }
+fn told() -> String {
+    String::from_utf8(TOLD.with_borrow(Clone::clone).unwrap()).unwrap()
 }
 
-/// The recording of the thread that tells, if it has one.
+/// The one line that tells of the end of a call of `method`.
+#[track_caller]
+fn end_of(method: &str) -> String {
+    let text = told();
+    let method = format!("method=\"{method}\"");
+    let mut ends = text.lines().filter(|line| line.contains("the call ended") && line.contains(&method));
+    let end = ends.next().unwrap_or_else(|| panic!("no end of {method} in:\n{text}"));
+    assert_eq!(ends.next(), None);
+    end.to_owned()
+}
+
+/// What the thread that tells has recorded, if it records.
 struct OfThread;
 
 impl Write for OfThread {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         // A thread that ends may still tell something, when what belongs to it is gone.
         let _ = TOLD.try_with(|told| {
-            if let Some(told) = &*told.borrow() {
-                told.borrow_mut().extend_from_slice(bytes);
+            if let Some(told) = &mut *told.borrow_mut() {
+                told.extend_from_slice(bytes);
             }
         });
         Ok(bytes.len())
@@ -76,7 +60,8 @@ impl Write for OfThread {
     }
 }
 
-/// The subscriber is there before anything that it could be told of: every test begins with this.
+/// One subscriber for all threads, there before anything that it could be told of: every test begins with this. With one of
+/// each thread's own, what a thread without one is first to come by is off for everybody.
 fn subscribe() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -116,13 +101,13 @@ async fn a_call_tells_method_attempts_status_bytes_and_duration() {
         .boxed()
     })
     .await;
-    let recording = Recording::start();
+    record();
     let compute = server.client().retries(2, Duration::from_millis(1)).build().unwrap();
     compute.boxes().list().await.unwrap();
-    let end = recording.end_of("ListVms");
+    let end = end_of("ListVms");
     has(&end, &["DEBUG", "boxd: ", "attempts=3", "status=\"OK\"", "sent_bytes=0", "received_bytes=7"]);
     assert!(number(&end, "duration_ms") > 0.0);
-    let text = recording.text();
+    let text = told();
     let failed: Vec<_> = text.lines().filter(|line| line.contains("this attempt failed")).collect();
     assert_eq!(failed.len(), 2, "{text}");
     for (attempt, line) in (1..).zip(failed) {
@@ -132,10 +117,10 @@ async fn a_call_tells_method_attempts_status_bytes_and_duration() {
 
     let server = Scripted::grpc(|_, _| async { grpc_whole(&[], 14, "the server's words") }.boxed()).await;
     server.compute().boxes().create("web").await.unwrap_err();
-    let end = recording.end_of("CreateVm");
+    let end = end_of("CreateVm");
     has(&end, &["attempts=1", "status=\"UNAVAILABLE\"", "received_bytes=0"]);
     assert!(number(&end, "sent_bytes") > 5.0);
-    assert!(!recording.text().contains("words"), "the server's words are its own");
+    assert!(!told().contains("words"), "the server's words are its own");
 }
 
 #[tokio::test]
@@ -146,25 +131,24 @@ async fn a_call_on_a_box_names_it_and_a_stream_ends_as_it_ended() {
     b.wait_until_ready().await.unwrap();
     let in_box = format!("box_id=\"{}\"", b.id());
 
-    let recording = Recording::start();
+    record();
     let result = b.exec(["cat"]).stdin(vec![b'x'; 100_000]).await.unwrap();
     assert_eq!(result.stdout.len(), 100_000);
-    let end = recording.end_of("Exec");
+    let end = end_of("Exec");
     has(&end, &[&in_box, "attempts=1", "status=\"OK\""]);
     assert!(number(&end, "sent_bytes") > 100_000.0 && number(&end, "received_bytes") > 100_000.0, "{end}");
     b.suspend().await.unwrap();
-    has(&recording.end_of("SuspendVm"), &[&in_box, "status=\"OK\""]);
+    has(&end_of("SuspendVm"), &[&in_box, "status=\"OK\""]);
     b.resume().await.unwrap();
-    drop(recording);
 
-    let recording = Recording::start();
+    record();
     let mut process = b.exec_shell("echo up; sleep 1000").stream().await.unwrap();
     let mut stdout = process.take_stdout().unwrap();
     assert_eq!(stdout.next().await.unwrap().unwrap(), "up\n");
     drop((process, stdout));
-    has(&recording.end_of("Exec"), &[&in_box, "status=\"CANCELLED\""]);
+    has(&end_of("Exec"), &[&in_box, "status=\"CANCELLED\""]);
     b.read_file("/no/such").await.unwrap_err();
-    has(&recording.end_of("DownloadFileStream"), &[&in_box, "status=\"NOT_FOUND\""]);
+    has(&end_of("DownloadFileStream"), &[&in_box, "status=\"NOT_FOUND\""]);
 }
 
 #[tokio::test]
@@ -174,7 +158,7 @@ async fn no_level_tells_a_secret() {
     let key = compute.api_keys().create("canary").await.unwrap();
     let token = compute.tokens().create().await.unwrap();
 
-    let recording = Recording::start();
+    record();
     let by_key = Compute::builder()
         .api_key(key.key())
         .api_url(cluster.api_url())
@@ -194,7 +178,7 @@ async fn no_level_tells_a_secret() {
     let secret = by_token.tokens().create().await.unwrap();
     let other_key = by_token.api_keys().create("second").await.unwrap();
 
-    let text = recording.text();
+    let text = told();
     has(&text, &["the call ended", "TRACE", "h2::"]);
     let secrets = [key.key(), token.token(), secret.token(), other_key.key()];
     // What the key was exchanged for isn't known here, but every token of the cluster starts so.
@@ -217,11 +201,11 @@ fn a_call_that_blocks_is_told_on_its_thread() {
         let builder = boxd::blocking::Compute::builder();
         builder.api_url(cluster.api_url()).exchange_url(cluster.exchange_url())
     };
-    let recording = Recording::start();
+    record();
     client().api_key(cluster.api_key()).build().unwrap().whoami().unwrap();
     client().token("eyJ.wrong").build().unwrap().config().unwrap_err();
-    has(&recording.end_of("Whoami"), &["status=\"OK\""]);
-    has(&recording.end_of("GetConfig"), &["status=\"UNAUTHENTICATED\""]);
-    let text = recording.text();
+    has(&end_of("Whoami"), &["status=\"OK\""]);
+    has(&end_of("GetConfig"), &["status=\"UNAUTHENTICATED\""]);
+    let text = told();
     assert!(!text.contains("eyJ") && !text.contains(cluster.api_key()), "{text}");
 }
