@@ -31,7 +31,9 @@ pub struct ByteStream {
 }
 
 struct Source {
+    /// None at the end, and while they are polled.
     pieces: Option<Pieces>,
+    open: bool,
     /// Why it ended, if nobody was told yet.
     end: Option<JsValue>,
     waker: Option<Waker>,
@@ -40,8 +42,9 @@ struct Source {
 impl ByteStream {
     pub(crate) fn new(pieces: Pieces, signal: Option<AbortSignal>) -> Self {
         let end = signal.as_ref().and_then(reason);
-        let pieces = end.is_none().then_some(pieces);
-        let source = Rc::new(RefCell::new(Source { pieces, end, waker: None }));
+        let open = end.is_none();
+        let pieces = open.then_some(pieces);
+        let source = Rc::new(RefCell::new(Source { pieces, open, end, waker: None }));
         let abort = signal.map(|signal| {
             let (source, of) = (source.clone(), signal.clone());
             let on_abort = move || Source::close(&source, reason(&of));
@@ -57,7 +60,7 @@ impl ByteStream {
     /// and a length for each piece in `chunk`. To `undefined` at the end. One call at a time.
     pub fn next(&self) -> Promise {
         let source = self.source.clone();
-        promise(Box::pin(poll_fn(move |cx| source.borrow_mut().poll_batch(cx))), None)
+        promise(Box::pin(poll_fn(move |cx| Source::poll_batch(&source, cx))), None)
     }
 }
 
@@ -71,7 +74,7 @@ impl Source {
     fn close(source: &RefCell<Self>, end: Option<JsValue>) {
         let (pieces, waker) = {
             let mut source = source.borrow_mut();
-            if source.pieces.is_some() {
+            if std::mem::take(&mut source.open) {
                 source.end = end;
             }
             (source.pieces.take(), source.waker.take())
@@ -82,29 +85,36 @@ impl Source {
         }
     }
 
-    fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+    fn poll_batch(source: &RefCell<Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
         let mut batch = Batch::default();
-        while let Some(pieces) = &mut self.pieces
+        // Nothing is borrowed while they are polled: a callback of the caller's may close the stream.
+        let mut pieces = source.borrow_mut().pieces.take();
+        while let Some(polled) = pieces.as_mut().filter(|_| source.borrow().open)
             && batch.bytes < BATCH
         {
-            match pieces.as_mut().poll_next(cx) {
-                Poll::Ready(Some(Ok(piece))) => batch.push(&piece),
-                Poll::Ready(Some(Err(error))) => {
-                    self.pieces = None;
-                    self.end = Some(error);
+            let end = match polled.as_mut().poll_next(cx) {
+                Poll::Ready(Some(Ok(piece))) => {
+                    batch.push(&piece);
+                    continue;
                 }
-                Poll::Ready(None) => self.pieces = None,
+                Poll::Ready(Some(Err(error))) => Some(error),
+                Poll::Ready(None) => None,
                 Poll::Pending => break,
-            }
+            };
+            Self::close(source, end);
+        }
+        let mut source = source.borrow_mut();
+        if source.open {
+            source.pieces = pieces.take();
         }
         if batch.bytes > 0 {
             return Poll::Ready(Ok(batch.finish()));
         }
-        if self.pieces.is_some() {
-            self.waker = Some(cx.waker().clone());
+        if source.open {
+            source.waker = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        Poll::Ready(self.end.take().map_or(Ok(JsValue::UNDEFINED), Err))
+        Poll::Ready(source.end.take().map_or(Ok(JsValue::UNDEFINED), Err))
     }
 }
 

@@ -130,11 +130,11 @@ export function enter<T>(call: () => T): T {
 }
 
 /**
- * Gives an object of the core back.
+ * Gives an object of the core back, once the core is not in the midst of something: whoever wants it gone may be a callback.
  * @internal
  */
 export function release(object: { free(): void }): void {
-  object.free();
+  queueMicrotask(() => object.free());
 }
 
 /** What was thrown; when the core has failed, that. */

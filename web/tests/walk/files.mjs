@@ -101,6 +101,22 @@ export const steps = {
     const left = await box.execShell("ls /tmp/stopped.bin 2>/dev/null | wc -l");
     equal(left.stdout.trim(), "0", "half-written files");
   },
+
+  async "a progress callback may end the transfer"({ box }) {
+    const content = new Blob([pattern(4 * MIB)]);
+    await box.writeFile(content, "/tmp/left.bin");
+    class Stop extends Error {}
+    const stopping = () => {
+      const controller = new AbortController();
+      return { signal: controller.signal, onProgress: () => controller.abort(new Stop("enough")) };
+    };
+    await rejects(box.writeFile(content, "/tmp/stopped.bin", stopping()), Stop);
+    await rejects(box.readFile("/tmp/left.bin", stopping()), Stop);
+    const stream = await box.readFile("/tmp/left.bin", { as: "stream", onProgress: () => void stream.return() });
+    await stream.bytes();
+    equal((await stream.next()).done, true, "an end after the end");
+    equal((await box.exec(["rm", "/tmp/left.bin"])).exitCode, 0, "the core goes on");
+  },
 };
 
 /** It grows, says the whole, and ends with it. */
