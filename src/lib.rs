@@ -39,7 +39,7 @@ pub use error::{Error, ErrorKind, Result};
 #[cfg(browser)]
 #[doc(hidden)]
 pub mod host {
-    pub use crate::rt::{Awaited, promise};
+    pub use crate::rt::{Awaited, begun, promise};
 }
 
 pub use networks::{CreateNetwork, NetworkInfo, Networks};

@@ -14,10 +14,11 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 
 #[cfg(browser)]
-pub use self::browser::{Awaited, promise};
+pub use self::browser::{Awaited, begun, promise};
 #[cfg(browser)]
 pub(crate) use self::browser::{
-    Failure, Instant, check, gather, origin, parse_http_date, post, post_json, random, sleep, spawn, unix_now,
+    Failure, Instant, check, copied, gather, origin, parse_http_date, post, post_json, random, sleep, spawn,
+    unix_now,
 };
 #[cfg(all(not(browser), feature = "websocket"))]
 pub(crate) use self::http::connector;

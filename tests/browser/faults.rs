@@ -11,6 +11,9 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::scripted::{Script, in_page, message, trailers};
 
+/// Milliseconds that a page does not wait for the rest of a short answer before it looks at what has come.
+const LONG: u32 = 700;
+
 fn who() -> Vec<u8> {
     message(&WhoamiResponse { user_id: "gh-you".into(), ..WhoamiResponse::default() })
 }
@@ -41,6 +44,24 @@ async fn trailers_survive_every_cut() {
         let error = script.compute().whoami().await.unwrap_err();
         assert_eq!((error.kind(), error.message()), (ErrorKind::NotFound, "no such box"));
     }
+}
+
+#[wasm_bindgen_test]
+async fn an_answer_that_takes_its_time_is_whole() {
+    let wire = [who(), trailers("grpc-status: 0\r\n")].concat();
+    let script =
+        wire.chunks(wire.len().div_ceil(4)).fold(Script::new(), |script, piece| script.chunk(piece.to_vec()));
+    assert_eq!(script.pause(LONG).compute().whoami().await.unwrap().user_id, "gh-you");
+}
+
+#[wasm_bindgen_test]
+async fn an_answer_that_is_not_short_is_whole() {
+    const SIZE: usize = 3 << 20;
+    let name = message(&WhoamiResponse { user_id: "\0".repeat(SIZE), ..WhoamiResponse::default() });
+    let (head, zeros) = name.split_at(name.len() - SIZE);
+    assert!(zeros.iter().all(|byte| *byte == 0));
+    let script = Script::new().chunk(head.to_vec()).zeros(SIZE).chunk(trailers("grpc-status: 0\r\n"));
+    assert_eq!(script.compute().whoami().await.unwrap().user_id.len(), SIZE);
 }
 
 #[wasm_bindgen_test]
@@ -86,8 +107,8 @@ async fn redirects_are_not_followed() {
 #[wasm_bindgen_test]
 async fn a_cut_answer_is_a_lost_connection_and_its_outcome_unknown() {
     let vm = message(&GetVmResponse { vm_id: "vm-1".into(), name: "web".into(), ..GetVmResponse::default() });
-    for at in [3, vm.len() - 1, vm.len()] {
-        let script = Script::new().chunk(vm[..at].to_vec()).pause(5).end("cut");
+    for (at, pause) in [(3, 5), (vm.len() - 1, 5), (vm.len(), 5), (3, LONG), (vm.len(), LONG)] {
+        let script = Script::new().chunk(vm[..at].to_vec()).pause(pause).end("cut");
         let error = script.compute().boxes().create("web").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Connection, "cut at {at}: {error}");
         assert!(error.outcome_unknown(), "cut at {at}: {error}");

@@ -2,14 +2,14 @@
 //
 //   status, headers   the head of the answer (200 and gRPC-web where not given); a `null` header is left out
 //   expose            the headers that a page may see across origins (all that matter where not given)
-//   chunks            the body, each a base64 text, written apart
+//   chunks            the body, each a base64 text, written apart (a number: so many zero bytes)
 //   pause             milliseconds between two chunks (0: a turn of the event loop)
 //   end               "end" (where not given), "cut" breaks the connection, "open" leaves it open
 //   id                under which GET /seen/ID tells what came and GET /gone/ID waits for the caller to hang up
 //
 // Over a WebSocket, the token in a call's first message is its script:
 //
-//   chunks            what is sent at once, each a base64 text, a message of its own (a script's number: so many zero bytes)
+//   chunks            what is sent at once, each a message of its own
 //   beats             milliseconds between two empty messages, which come as long as it is open
 //   close             the code to close with; without it, it stays open
 //   text              a text message to send
@@ -38,6 +38,9 @@ async function collect(request) {
   return Buffer.concat(parts).toString("base64");
 }
 
+/** A chunk of a script. */
+const bytes = (chunk) => (typeof chunk === "number" ? Buffer.alloc(chunk) : Buffer.from(chunk, "base64"));
+
 async function answer(script, request, response) {
   const entry = call(script.id);
   response.on("close", entry.hangUp);
@@ -49,7 +52,7 @@ async function answer(script, request, response) {
   response.writeHead(script.status ?? 200);
   response.flushHeaders();
   for (const chunk of script.chunks ?? []) {
-    response.write(Buffer.from(chunk, "base64"));
+    response.write(bytes(chunk));
     await (script.pause ? setTimeout(script.pause) : setImmediate());
   }
   if (script.end === "cut") response.destroy();
@@ -108,7 +111,7 @@ async function talk(request, socket) {
   entry.seen.push({ url: request.url, headers: request.headers, head });
   socket.on("close", entry.hangUp);
   for (const chunk of script.chunks ?? []) {
-    socket.write(frame(2, typeof chunk === "number" ? Buffer.alloc(chunk) : Buffer.from(chunk, "base64")));
+    socket.write(frame(2, bytes(chunk)));
   }
   entry.unsent = () => socket.writableLength;
   if (script.text) socket.write(frame(1, Buffer.from(script.text)));

@@ -43,7 +43,7 @@ impl Script {
         self
     }
 
-    /// A message of so many zero bytes, over a WebSocket.
+    /// A chunk of so many zero bytes.
     pub(crate) fn zeros(mut self, bytes: usize) -> Self {
         self.0["chunks"].as_array_mut().unwrap().push(bytes.into());
         self

@@ -13,9 +13,8 @@ const SHORTER = [
   // workerd has none under a compatibility date before May 2025.
   [/\(typeof FinalizationRegistry === 'undefined'\)\s*\? \{.*?\}\s*: new FinalizationRegistry/g, "new Registry"],
   [/if \(!\('encodeInto' in cachedTextEncoder\)\) \{[^]*?\n\}\n/, ""],
-  // There are two ways to hand a string over: the one that is short.
-  [/(function passStringToWasm0\(arg, malloc), realloc\) \{\s*if \(realloc === undefined\) \{([^]*?return ptr;)[^]*?\n\}/, "$1) {$2\n}"],
-  [/, wasm\.__wbindgen_realloc\)/g, ")"],
+  // There are two ways to hand a string over: the one that is quick.
+  [/ {4}if \(realloc === undefined\) \{[^]*?return ptr;\n {4}\}\n/, ""],
   // None of them is called upon anything.
   [/: function\(\) \{ return handleError\(function \((.*?)\) \{/g, ": (...given) => { return handleError(($1) => {"],
   [/\}, arguments\); \},/g, "}, given); },"],

@@ -13,7 +13,7 @@ use crate::failure::failure;
 use crate::operations::answer;
 use crate::options::Options;
 use crate::stream::ByteStream;
-use crate::task::{Work, promise};
+use crate::task::{Work, begin};
 use crate::{exec, files, operations};
 
 /// A cluster, as one caller sees it.
@@ -36,7 +36,7 @@ impl Compute {
         let options = Options::new(options);
         let work = self.start(operation, &options, signal.as_ref());
         match options.check() {
-            Ok(()) => promise(work, signal),
+            Ok(()) => begin(work, signal),
             Err(wrong) => Promise::reject(&wrong),
         }
     }

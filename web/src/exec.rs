@@ -112,7 +112,7 @@ impl Process {
             let ended = pin!(process.wait()).poll(cx);
             ended.map(|code| code.map(JsValue::from).map_err(|error| running.failure(error)))
         });
-        promise(Box::pin(work), None)
+        promise(Box::pin(work))
     }
 
     /// Ends the command and its whole process group.
@@ -137,7 +137,7 @@ impl Process {
             running.stdin.replace(Some(stdin));
             Ok(JsValue::UNDEFINED)
         };
-        promise(Box::pin(work), None)
+        promise(Box::pin(work))
     }
 
     /// Gives the command an end-of-file.

@@ -205,13 +205,12 @@ pub(crate) fn start(compute: &boxd::Compute, name: &str, options: &Options) -> W
         // Nobody but the TypeScript side names one.
         return Box::pin(ready(Err(invalid(name, "an operation"))));
     };
-    let (doing, entries) = (doing(row.doing, options), row.answer);
-    let request = encode(options, row.request);
-    let mut answer = compute.call_encoded(row.rpc, request);
+    let mut answer = compute.call_encoded(row.rpc, encode(options, row.request));
+    let options = options.clone();
     Box::pin(poll_fn(move |cx| {
         answer.as_mut().poll(cx).map(|answer| match answer {
-            Ok(message) => told(&message, entries),
-            Err(error) => Err(failure_doing(&doing, &error)),
+            Ok(message) => told(&message, row.answer),
+            Err(error) => Err(failure_doing(&doing(row.doing, &options), &error)),
         })
     }))
 }

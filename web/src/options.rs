@@ -7,21 +7,31 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use boxd::{BoxHandle, Exec, Size};
-use js_sys::{Array, Function, Reflect, Uint8Array};
+use js_sys::{Array, Function, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use crate::failure::{failure, failure_doing, invalid};
 
+#[wasm_bindgen]
+extern "C" {
+    /// An object of the TypeScript side's, whose fields are plain.
+    #[derive(Clone)]
+    type Fields;
+    #[wasm_bindgen(method, structural, indexing_getter)]
+    fn get(this: &Fields, key: &str) -> Option<JsValue>;
+}
+
 /// An object whose fields are read by name. What is missing has its default, and so has what is of another type; the first
 /// such field is what [`Options::check`] tells.
+#[derive(Clone)]
 pub(crate) struct Options {
-    object: JsValue,
+    object: Fields,
     wrong: Rc<OnceCell<JsValue>>,
 }
 
 impl Options {
     pub(crate) fn new(object: JsValue) -> Self {
-        Self { object, wrong: Rc::default() }
+        Self { object: object.unchecked_into(), wrong: Rc::default() }
     }
 
     /// To be asked before anything is done with what was read.
@@ -43,8 +53,7 @@ impl Options {
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<JsValue> {
-        let value = Reflect::get(&self.object, &key.into()).unwrap_or_default();
-        (!value.is_undefined() && !value.is_null()).then_some(value)
+        self.object.get(key)
     }
 
     pub(crate) fn text(&self, key: &str) -> Option<String> {
@@ -145,7 +154,8 @@ impl Options {
     /// The records of a list, or the one that there is.
     pub(crate) fn records(&self, key: &str, list: bool) -> Vec<Options> {
         let records = if list { self.list(key).to_vec() } else { self.get(key).into_iter().collect() };
-        records.into_iter().map(|object| Options { object, wrong: self.wrong.clone() }).collect()
+        let record = |object: JsValue| Options { object: object.unchecked_into(), wrong: self.wrong.clone() };
+        records.into_iter().map(record).collect()
     }
 
     /// A client of the cluster that these name.

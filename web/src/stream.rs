@@ -60,7 +60,7 @@ impl ByteStream {
     /// and a length for each piece in `chunk`. To `undefined` at the end. One call at a time.
     pub fn next(&self) -> Promise {
         let source = self.source.clone();
-        promise(Box::pin(poll_fn(move |cx| Source::poll_batch(&source, cx))), None)
+        promise(Box::pin(poll_fn(move |cx| Source::poll_batch(&source, cx))))
     }
 }
 

@@ -17,11 +17,16 @@ pub(crate) type Outcome = Result<JsValue, JsValue>;
 
 pub(crate) type Work = Pin<Box<dyn Future<Output = Outcome>>>;
 
-/// Runs `work` behind a promise. When `signal` is aborted, the promise is rejected with the signal's reason and the
+/// Runs `work` behind a promise, from the next turn on: what is called in this turn goes before it.
+pub(crate) fn promise(work: Work) -> Promise {
+    boxd::host::promise(work)
+}
+
+/// Begins `work` at once, behind a promise. When `signal` is aborted, the promise is rejected with the signal's reason and the
 /// work is dropped, which cancels it at the server.
 ///
 /// Not generic: one copy serves every export.
-pub(crate) fn promise(work: Work, signal: Option<AbortSignal>) -> Promise {
+pub(crate) fn begin(work: Work, signal: Option<AbortSignal>) -> Promise {
     if let Some(reason) = signal.as_ref().and_then(reason) {
         return Promise::reject(&reason);
     }
@@ -35,7 +40,7 @@ pub(crate) fn promise(work: Work, signal: Option<AbortSignal>) -> Promise {
         };
         Abort::listen(signal, Box::new(wake))
     });
-    boxd::host::promise(Task { work: Some(work), abort, waker })
+    boxd::host::begun(Task { work: Some(work), abort, waker })
 }
 
 struct Task {

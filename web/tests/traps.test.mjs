@@ -20,12 +20,12 @@ const PROVOKE = {
     await box.writeFile(new Blob(["x"]), "/root/x")`,
   // An exception that passes through the core leaves it as broken.
   "in what a timer or a promise began": `
-    const { performance } = globalThis;
-    const get = () => {
-      Object.defineProperty(globalThis, "performance", { value: performance });
-      throw new Error("no clock");
+    const { shift } = Array.prototype;
+    Array.prototype.shift = function () {
+      if (!new Error().stack.includes("wasm://")) return shift.call(this);
+      Array.prototype.shift = shift;
+      throw new Error("no shift");
     };
-    Object.defineProperty(globalThis, "performance", { configurable: true, get });
     await compute.whoami()`,
 };
 
@@ -65,7 +65,7 @@ describe("traps", () => {
       for (const { name, boxd, message, outcomeUnknown, cause } of errors) {
         assert.deepEqual({ name, boxd, outcomeUnknown }, { name: "InternalError", boxd: true, outcomeUnknown: true }, message);
         assert.match(message, /failed inside.*report/);
-        assert.match(cause, /RuntimeError: unreachable|Error: no clock/);
+        assert.match(cause, /RuntimeError: unreachable|Error: no shift/);
       }
     });
   }

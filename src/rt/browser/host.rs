@@ -5,27 +5,26 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
-use js_sys::{Promise, Uint8Array};
+use js_sys::{Array, Function, Promise, Uint8Array};
 use send_wrapper::SendWrapper;
 use wasm_bindgen::prelude::*;
 
-use super::Awaited;
+use super::promise::{Awaited, Watched};
 use crate::rt::TokenAnswer;
 
 #[wasm_bindgen(module = "/src/rt/browser/host.js")]
 extern "C" {
     #[wasm_bindgen(js_name = post)]
-    fn send(url: &str, head: &str, body: &JsValue) -> Doing;
-    fn exchange(url: &str, body: &str) -> Doing;
-    fn timer(milliseconds: f64) -> Doing;
+    fn send(url: &str, head: &str, body: &JsValue, single: bool, tell: &Function, number: usize) -> Doing;
+    fn exchange(url: &str, body: &str, tell: &Function, number: usize) -> Doing;
+    fn timer(milliseconds: f64, tell: &Function, number: usize) -> Doing;
     pub(super) fn now() -> f64;
     /// The origin of the page or worker, where there is one.
     pub(crate) fn origin() -> Option<String>;
 
     /// What is under way.
+    #[wasm_bindgen(extends = Watched)]
     type Doing;
-    #[wasm_bindgen(method, getter)]
-    fn answer(this: &Doing) -> Promise;
     #[wasm_bindgen(method)]
     fn read(this: &Doing) -> Promise;
     #[wasm_bindgen(method)]
@@ -37,6 +36,10 @@ extern "C" {
     fn status(this: &Said) -> u16;
     #[wasm_bindgen(method, getter)]
     fn head(this: &Said) -> String;
+    #[wasm_bindgen(method, getter)]
+    fn chunks(this: &Said) -> Array;
+    #[wasm_bindgen(method, getter)]
+    fn over(this: &Said) -> bool;
     #[wasm_bindgen(method, getter, js_name = retryAfter)]
     fn retry_after(this: &Said) -> Option<String>;
     #[wasm_bindgen(method, getter)]
@@ -48,6 +51,8 @@ extern "C" {
     #[wasm_bindgen(method, getter, js_name = notSent)]
     fn not_sent(this: &Said) -> Option<bool>;
 
+    pub(crate) fn copied(array: &Uint8Array) -> Vec<u8>;
+
     /// Gathers the pieces of a request, outside wasm memory.
     pub(crate) type Pieces;
     pub(crate) fn gather() -> Pieces;
@@ -57,25 +62,22 @@ extern "C" {
     pub(crate) fn whole(this: &Pieces) -> Result<JsValue, JsValue>;
 }
 
-/// Cancelled when nobody wants it any more.
-struct Wanted(Doing);
+/// What something under way comes to; it is given up when this is dropped.
+struct Outcome(Awaited);
 
-impl Drop for Wanted {
-    fn drop(&mut self) {
-        self.0.cancel();
+impl Outcome {
+    fn of(begin: impl FnOnce(&Function, usize) -> Doing) -> Self {
+        Self(Awaited::of(|tell, number| begin(tell, number).into()))
+    }
+
+    fn doing(&self) -> &Doing {
+        self.0.watched.unchecked_ref()
     }
 }
 
-/// What something under way comes to; it is given up when this is dropped.
-struct Outcome {
-    doing: Option<Wanted>,
-    answer: Awaited,
-}
-
-impl Outcome {
-    fn of(doing: Doing) -> Self {
-        let answer = doing.answer().into();
-        Self { doing: Some(Wanted(doing)), answer }
+impl Drop for Outcome {
+    fn drop(&mut self) {
+        self.doing().cancel();
     }
 }
 
@@ -83,7 +85,7 @@ impl Future for Outcome {
     type Output = Result<JsValue, JsValue>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.answer).poll(cx)
+        Pin::new(&mut self.0).poll(cx)
     }
 }
 
@@ -92,7 +94,7 @@ pub(super) struct Timer(Outcome);
 
 impl Timer {
     pub(super) fn of(milliseconds: f64) -> Self {
-        Self(Outcome::of(timer(milliseconds)))
+        Self(Outcome::of(|tell, number| timer(milliseconds, tell, number)))
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -122,23 +124,26 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Sends a POST with the headers of `head`, which are sound `name: value` lines, and waits for the head of its answer.
-/// Dropping the future, or later the answer, aborts it.
+/// Sends a POST with the headers of `head`, which are sound `name: value` lines, and waits for the head of its answer;
+/// for all of an answer that ought to be `single`, if that is short and comes soon. Dropping the future, or later the
+/// answer, aborts it.
 ///
 /// Neither generic nor an `async fn`: it is compiled once.
-pub(crate) fn post(url: &str, head: &str, body: &JsValue) -> Posting {
-    Posting(Outcome::of(send(url, head, body)))
+pub(crate) fn post(url: &str, head: &str, body: &JsValue, single: bool) -> Posting {
+    Posting(Some(Outcome::of(|tell, number| send(url, head, body, single, tell, number))))
 }
 
 /// A POST whose answer's head has not come yet.
-pub(crate) struct Posting(Outcome);
+pub(crate) struct Posting(Option<Outcome>);
 
 impl Future for Posting {
     type Output = Result<Answer, Failure>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let said: Said = ready!(Pin::new(&mut self.0).poll(cx)).map_err(Failure::of)?.unchecked_into();
-        let chunks = Chunks { doing: self.0.doing.take(), read: None };
+        let Some(outcome) = &mut self.0 else { return Poll::Pending };
+        let said: Said = ready!(Pin::new(outcome).poll(cx)).map_err(Failure::of)?.unchecked_into();
+        let doing = self.0.take().filter(|_| !said.over());
+        let chunks = Chunks { come: Some(said.chunks()), doing, read: None };
         Poll::Ready(Ok(Answer { status: said.status(), head: said.head(), chunks }))
     }
 }
@@ -155,7 +160,10 @@ pub(crate) struct Answer {
 
 /// The body of an answer, pulled chunk by chunk. Dropping it aborts what has not come yet.
 pub(crate) struct Chunks {
-    doing: Option<Wanted>,
+    /// What came with the head, as long as there is some.
+    come: Option<Array>,
+    /// What is still to come.
+    doing: Option<Outcome>,
     read: Option<Awaited>,
 }
 
@@ -164,8 +172,13 @@ impl Stream for Chunks {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
+        let come = this.come.as_ref().map(Array::shift).filter(|chunk| !chunk.is_undefined());
+        if let Some(chunk) = come {
+            return Poll::Ready(Some(Ok(chunk.unchecked_into())));
+        }
+        this.come = None;
         let Some(doing) = &this.doing else { return Poll::Ready(None) };
-        let read = this.read.get_or_insert_with(|| doing.0.read().into());
+        let read = this.read.get_or_insert_with(|| doing.doing().read().into());
         let chunk = ready!(Pin::new(read).poll(cx)).map_err(Failure::of);
         this.read = None;
         let ended = chunk.as_ref().map_or(true, JsValue::is_undefined);
@@ -184,7 +197,7 @@ pub(crate) fn post_json(
     url: &str,
     body: &str,
 ) -> impl Future<Output = Result<TokenAnswer, String>> + Send + use<> {
-    SendWrapper::new(Exchange(Outcome::of(exchange(url, body))))
+    SendWrapper::new(Exchange(Outcome::of(|tell, number| exchange(url, body, tell, number))))
 }
 
 struct Exchange(Outcome);

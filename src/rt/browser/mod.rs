@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use send_wrapper::SendWrapper;
 
-pub(crate) use self::host::{Failure, gather, origin, post, post_json};
+pub(crate) use self::host::{Failure, copied, gather, origin, post, post_json};
 pub(crate) use self::promise::spawn;
-pub use self::promise::{Awaited, promise};
+pub use self::promise::{Awaited, begun, promise};
 use crate::error::Result;
 
 /// Whether futures of this SDK can run here: the host's own event loop runs them.
@@ -59,13 +59,14 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let time = self.time;
-        let (mut since, mut left) = (Instant::now(), time);
         loop {
-            if let Some((started, timer)) = &mut self.begun {
-                ready!(timer.poll(cx));
-                since = *started;
-                left = time.saturating_sub(since.elapsed());
-            }
+            let (since, left) = match &mut self.begun {
+                None => (Instant::now(), time),
+                Some((since, timer)) => {
+                    ready!(timer.poll(cx));
+                    (*since, time.saturating_sub(since.elapsed()))
+                }
+            };
             if left.is_zero() {
                 return Poll::Ready(());
             }

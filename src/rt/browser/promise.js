@@ -3,20 +3,39 @@
 /** Says that there is something to be done, after what is being done. */
 export const soon = (tell) => queueMicrotask(() => tell(0));
 
-/** Follows a promise, and tells by its number when it is settled. */
+/** Something under way, whose end is told by a number: `settled` is 1 then, or 2 where it failed, and `value` what it comes to. */
+export class Watched {
+  settled = 0;
+  value;
+
+  constructor(tell, number) {
+    this.tell = tell;
+    this.number = number;
+  }
+
+  end(settled, value) {
+    if (this.settled) return;
+    this.settled = settled;
+    this.value = value;
+    this.tell(this.number);
+  }
+}
+
+/** A promise as such. */
 export function watch(promise, tell, number) {
-  const watched = { settled: false, failed: false };
-  const end = (failed) => (value) => {
-    Object.assign(watched, { settled: true, failed, value });
-    tell(number);
-  };
-  promise.then(end(false), end(true));
+  const watched = new Watched(tell, number);
+  promise.then(
+    (value) => watched.end(1, value),
+    (reason) => watched.end(2, reason),
+  );
   return watched;
 }
 
-/** A promise, and what settles it. */
+/** A promise with what settles it. */
 export function deferred() {
-  const made = {};
-  made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }));
-  return made;
+  let resolve, reject;
+  const promise = new Promise((...both) => ([resolve, reject] = both));
+  promise.resolve = resolve;
+  promise.reject = reject;
+  return promise;
 }

@@ -17,24 +17,27 @@ extern "C" {
     fn watch(promise: &Promise, tell: &Function, number: usize) -> Watched;
     fn deferred() -> Deferred;
 
-    /// A promise, and how it was settled.
-    type Watched;
+    /// Something under way, and how it ended.
+    pub(super) type Watched;
+    /// [`KEPT`] or [`FAILED`], once it is.
     #[wasm_bindgen(method, getter)]
-    fn settled(this: &Watched) -> bool;
-    #[wasm_bindgen(method, getter)]
-    fn failed(this: &Watched) -> bool;
+    fn settled(this: &Watched) -> u8;
     #[wasm_bindgen(method, getter)]
     fn value(this: &Watched) -> JsValue;
 
     /// A promise, and what settles it.
+    #[wasm_bindgen(extends = Promise)]
+    #[derive(Clone)]
     type Deferred;
-    #[wasm_bindgen(method, getter)]
-    fn promise(this: &Deferred) -> Promise;
     #[wasm_bindgen(method)]
     fn resolve(this: &Deferred, value: &JsValue);
     #[wasm_bindgen(method)]
     fn reject(this: &Deferred, reason: &JsValue);
 }
+
+/// How a promise was settled.
+const KEPT: u8 = 1;
+const FAILED: u8 = 2;
 
 /// The number that means no promise, but that tasks are ready.
 const TASKS: usize = 0;
@@ -46,7 +49,7 @@ thread_local! {
     /// Numbers that are not used any more.
     static FREE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
     static READY: RefCell<VecDeque<Arc<Task>>> = const { RefCell::new(VecDeque::new()) };
-    /// Whether the host was asked to run what is ready.
+    /// Whether what is ready will be run anyhow: it is being run, or the host was asked.
     static ASKED: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -61,30 +64,41 @@ fn told(number: usize) {
     // It stays: the number may have got another meaning since, whose turn is still to come.
     let waker = WAITING.with_borrow(|waiting| waiting.get(number).cloned().flatten());
     if let Some(waker) = waker {
-        waker.wake();
+        at_once(|| waker.wake());
     }
+}
+
+/// A number to tell something by.
+#[inline(never)] // Compiled once.
+fn unused() -> usize {
+    FREE.with_borrow_mut(Vec::pop).unwrap_or_else(|| {
+        WAITING.with_borrow_mut(|waiting| {
+            // 0 is none.
+            waiting.resize((waiting.len() + 1).max(2), None);
+            waiting.len() - 1
+        })
+    })
 }
 
 /// A promise of JavaScript's as a future. Dropped, it is not waited for any more.
 pub struct Awaited {
-    watched: Watched,
+    pub(super) watched: Watched,
     number: usize,
 }
 
 impl From<Promise> for Awaited {
     fn from(promise: Promise) -> Self {
-        let number = FREE.with_borrow_mut(Vec::pop).unwrap_or_else(|| {
-            WAITING.with_borrow_mut(|waiting| {
-                // 0 is none.
-                waiting.resize((waiting.len() + 1).max(2), None);
-                waiting.len() - 1
-            })
-        });
-        Self { watched: tell(|tell| watch(&promise, tell, number)), number }
+        Self::of(|tell, number| watch(&promise, tell, number))
     }
 }
 
 impl Awaited {
+    /// What `begin` begins, which tells its end by a number.
+    pub(super) fn of(begin: impl FnOnce(&Function, usize) -> Watched) -> Self {
+        let number = unused();
+        Self { watched: tell(|tell| begin(tell, number)), number }
+    }
+
     fn wait(&self, waker: Option<Waker>) {
         // The one before goes once that is not borrowed any more: with it may go a task, and what that waits for.
         drop(WAITING.with_borrow_mut(|waiting| {
@@ -97,12 +111,14 @@ impl Future for Awaited {
     type Output = Result<JsValue, JsValue>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if !self.watched.settled() {
-            self.wait(Some(cx.waker().clone()));
-            return Poll::Pending;
+        match self.watched.settled() {
+            KEPT => Poll::Ready(Ok(self.watched.value())),
+            FAILED => Poll::Ready(Err(self.watched.value())),
+            _ => {
+                self.wait(Some(cx.waker().clone()));
+                Poll::Pending
+            }
         }
-        let value = self.watched.value();
-        Poll::Ready(if self.watched.failed() { Err(value) } else { Ok(value) })
     }
 }
 
@@ -139,6 +155,15 @@ pub(crate) fn spawn(work: Work) {
     Arc::new(Task { work, ready: SendWrapper::new(Cell::new(false)) }).wake();
 }
 
+/// Does what makes tasks ready, and then runs them, unless they are run anyhow.
+fn at_once(waking: impl FnOnce()) {
+    let asked = ASKED.replace(true);
+    waking();
+    if !asked {
+        run();
+    }
+}
+
 fn run() {
     while let Some(task) = READY.with_borrow_mut(VecDeque::pop_front) {
         task.ready.set(false);
@@ -153,15 +178,28 @@ fn run() {
     ASKED.set(false);
 }
 
-/// Runs `work` behind a promise.
+/// Runs `work` behind a promise, from the next turn on.
 pub fn promise(work: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> Promise {
+    let (promise, work) = settling(work);
+    spawn(work);
+    promise
+}
+
+/// As [`promise`], begun before this returns.
+pub fn begun(work: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> Promise {
+    let (promise, work) = settling(work);
+    at_once(|| spawn(work));
+    promise
+}
+
+fn settling(work: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> (Promise, Work) {
     let deferred = deferred();
-    let promise = deferred.promise();
-    spawn(Box::pin(async move {
+    let promise = deferred.clone().into();
+    let work = async move {
         match work.await {
             Ok(value) => deferred.resolve(&value),
             Err(reason) => deferred.reject(&reason),
         }
-    }));
-    promise
+    };
+    (promise, Box::pin(work))
 }

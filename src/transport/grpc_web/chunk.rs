@@ -9,6 +9,8 @@ use std::cell::RefCell;
 use bytes::Bytes;
 use js_sys::Uint8Array;
 
+use crate::rt::copied;
+
 /// A chunk that is alive, as long as any slice of it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ChunkId(u32);
@@ -45,10 +47,8 @@ pub fn chunk(id: ChunkId) -> Option<Uint8Array> {
 
 /// Takes in a chunk of a body.
 pub(in crate::transport) fn receive(array: Uint8Array) -> Bytes {
-    if array.length() == 0 {
-        return Bytes::new();
-    }
-    Bytes::from_owner(Owner::new(array))
+    let bytes = copied(&array);
+    if bytes.is_empty() { Bytes::new() } else { Bytes::from_owner(Owner::new(bytes, array)) }
 }
 
 thread_local! {
@@ -79,9 +79,9 @@ impl Chunks {
 struct Owner(Box<[u8]>);
 
 impl Owner {
-    fn new(array: Uint8Array) -> Self {
+    fn new(bytes: Vec<u8>, array: Uint8Array) -> Self {
         // Boxed: an address never moves, nor is it another's, as long as the entry stands.
-        let bytes = array.to_vec().into_boxed_slice();
+        let bytes = bytes.into_boxed_slice();
         CHUNKS.with_borrow_mut(|chunks| {
             let (start, length, id) = (bytes.as_ptr() as usize, bytes.len(), ChunkId(chunks.next));
             chunks.next = chunks.next.wrapping_add(1);

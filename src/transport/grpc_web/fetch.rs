@@ -33,13 +33,13 @@ impl Fetch for Http {
 }
 
 async fn exchange(request: Request) -> Result<Response, Status> {
-    let Request { url, headers, body } = request;
+    let Request { url, headers, body, single } = request;
     let head = websocket::head(&headers)?;
     let body = match body {
         RequestBody::Whole(bytes) => Uint8Array::from(&*bytes).into(),
         RequestBody::Pieces(pieces) => collect(pieces).await?,
     };
-    let answer = post(&url, &head, &body).await.map_err(|failure| unanswered(&failure, &url))?;
+    let answer = post(&url, &head, &body, single).await.map_err(|failure| unanswered(&failure, &url))?;
     let chunks = answer.chunks.map_ok(receive).map_err(|failure| {
         Status::unavailable(["the connection broke while the answer came: ", &failure.text].concat())
     });

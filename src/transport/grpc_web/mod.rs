@@ -41,7 +41,8 @@ use crate::error::Result;
 /// What carries gRPC-web: one HTTP POST, whose answer's body is read as it comes.
 ///
 /// # Contract
-/// - Nothing is sent before the future is polled; it waits for the answer's head alone.
+/// - Nothing is sent before the future is polled. It waits for the answer's head alone, or longer where
+///   [`Request::single`] allows it.
 /// - Dropping the future, or later the body, aborts the exchange.
 /// - Redirects are not followed: they would carry the credentials elsewhere.
 pub trait Fetch: Send + Sync + 'static {
@@ -61,6 +62,8 @@ pub struct Request {
     pub headers: Metadata,
     /// What to send.
     pub body: RequestBody,
+    /// Whether one message answers it: then the head may be kept back for a body that is short and comes soon.
+    pub single: bool,
 }
 
 /// What a POST sends.
@@ -163,11 +166,12 @@ impl<F: Fetch> GrpcWebTransport<F> {
         &self,
         call: Call,
         body: RequestBody,
+        single: bool,
     ) -> impl Future<Output = Result<WebAnswers, Status>> + Send + 'static {
         let Self { fetch, origin, message_limit } = self.clone();
         async move {
             let url = [&*origin, call.path].concat();
-            let response = fetch.post(Request { url, headers: head::request(call), body }).await?;
+            let response = fetch.post(Request { url, headers: head::request(call), body, single }).await?;
             head::check(response.status, &response.headers, &origin)?;
             Ok(WebAnswers::new(response.headers, response.body, message_limit))
         }
@@ -187,7 +191,7 @@ impl<F: Fetch> Transport for GrpcWebTransport<F> {
 
     fn unary(&self, call: Call, message: EncodedMessage) -> BoxFuture<'static, Result<Reply, Status>> {
         let checked = message.check(self.message_limit);
-        let opening = self.open(call, RequestBody::Whole(message.framed().clone()));
+        let opening = self.open(call, RequestBody::Whole(message.framed().clone()), true);
         Box::pin(async move {
             checked?;
             answers::single(opening.await?).await
@@ -198,7 +202,7 @@ impl<F: Fetch> Transport for GrpcWebTransport<F> {
         if let Err(status) = message.check(self.message_limit) {
             return MessageStream::failed(status);
         }
-        answers::stream(self.open(call, RequestBody::Whole(message.framed().clone())))
+        answers::stream(self.open(call, RequestBody::Whole(message.framed().clone()), false))
     }
 
     fn duplex(&self, call: Call, messages: BoxStream<'static, EncodedMessage>) -> MessageStream {
@@ -211,6 +215,6 @@ impl<F: Fetch> Transport for GrpcWebTransport<F> {
             message.check(limit)?;
             Ok(message.framed().clone())
         });
-        answers::stream(self.open(call, RequestBody::Pieces(pieces.boxed())))
+        answers::stream(self.open(call, RequestBody::Pieces(pieces.boxed()), false))
     }
 }

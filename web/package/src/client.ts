@@ -13,7 +13,8 @@ type Reviver = (key: string, value: unknown) => unknown;
 export class Client {
   /** Not the options themselves: consoles show private fields too, and a key may be in them. */
   readonly #make: () => Core;
-  #core: Promise<Core> | undefined;
+  #core: Core | undefined;
+  #coming: Promise<Core> | undefined;
   #closed = false;
 
   constructor(options: ComputeOptions) {
@@ -24,19 +25,21 @@ export class Client {
   /** The core's `Compute`. */
   async core(): Promise<Core> {
     if (this.#closed) throw new BoxdError("this Compute was closed", { code: "FAILED_PRECONDITION" });
-    this.#core ??= init().then(() => enter(this.#make));
+    this.#coming ??= init().then(() => enter(this.#make));
     try {
-      return await this.#core;
+      const core = await this.#coming;
+      if (!this.#closed) this.#core = core;
+      return core;
     } catch (error) {
-      this.#core = undefined;
+      this.#coming = undefined;
       throw error;
     }
   }
 
   /** One call: web/src/compute.rs says what there is, and what it answers. */
-  async call<T>(operation: string, options: object, call?: CallOptions): Promise<T> {
-    const core = await this.core();
-    return settle(() => core.call(operation, options, call?.signal) as Promise<T>);
+  call<T>(operation: string, options: object, call?: CallOptions): Promise<T> {
+    const begin = (core: Core) => settle(() => core.call(operation, options, call?.signal) as Promise<T>);
+    return this.#core ? begin(this.#core) : this.core().then(begin);
   }
 
   /** One call whose answer is a record in JSON. */
@@ -66,10 +69,10 @@ export class Client {
   close(): void {
     this.#closed = true;
     // A call that waits for the core begins in the turn in which the core comes: it is given back after that turn.
-    this.#core?.then(
+    this.#coming?.then(
       (core) => setTimeout(release, 0, core),
       () => undefined,
     );
-    this.#core = undefined;
+    this.#core = this.#coming = undefined;
   }
 }

@@ -7,8 +7,11 @@ let locate: (() => InitInput) | undefined;
 let loading: Promise<void> | undefined;
 let failed: InternalError | undefined;
 
-/** The rejections of what is under way, for the case that the core fails and will never settle it. */
-const pending = new Set<(error: InternalError) => void>();
+/** A promise of the core's, which comes with what rejects it. */
+type Pending<T> = Promise<T> & { reject?(error: InternalError): void };
+
+/** What is under way, for the case that the core fails and will never settle it. */
+const pending = new Set<Pending<unknown>>();
 
 /**
  * Says where the core is. Called by the entry points.
@@ -71,26 +74,28 @@ async function instantiate(from: InitInput): Promise<WebAssembly.Instance> {
 function guarded(exports: WebAssembly.Exports): WebAssembly.Exports {
   const all: WebAssembly.Exports = {};
   for (const [name, value] of Object.entries(exports)) {
-    all[name] = typeof value === "function" ? (...given: unknown[]) => attempt(value, given) : value;
+    all[name] = typeof value === "function" ? guard(value) : value;
   }
   return all;
 }
 
 /** Whatever is thrown in there is a failure: what the core has to say it answers. */
-function attempt(enter: CallableFunction, given: unknown[]): unknown {
-  // Nothing, and it may be asked for its parts: a callback of the host's comes here as well, and has nobody to tell.
-  if (failed) return [];
-  try {
-    return enter(...given);
-  } catch (cause) {
-    failed = new InternalError(
-      `boxd has failed inside and cannot go on in this page or process (${cause}); ` +
-        "please report it at https://github.com/boxd-sh/boxd-rust/issues, with this error's cause and its stack",
-      { code: "INTERNAL", outcomeUnknown: true, cause },
-    );
-    for (const reject of pending) reject(failed);
-    return [];
-  }
+function guard(enter: CallableFunction): CallableFunction {
+  return (...given: unknown[]) => {
+    // Nothing, and it may be asked for its parts: a callback of the host's comes here as well, and has nobody to tell.
+    if (failed) return [];
+    try {
+      return enter(...given);
+    } catch (cause) {
+      failed = new InternalError(
+        `boxd has failed inside and cannot go on in this page or process (${cause}); ` +
+          "please report it at https://github.com/boxd-sh/boxd-rust/issues, with this error's cause and its stack",
+        { code: "INTERNAL", outcomeUnknown: true, cause },
+      );
+      for (const promise of pending) promise.reject?.(failed);
+      return [];
+    }
+  };
 }
 
 /**
@@ -98,18 +103,15 @@ function attempt(enter: CallableFunction, given: unknown[]): unknown {
  * @internal
  */
 export async function settle<T>(call: () => Promise<T>): Promise<T> {
-  if (failed) throw failed;
-  let over: ((error: InternalError) => void) | undefined;
+  const promise: Pending<T> = enter(call);
+  pending.add(promise);
   try {
-    return await new Promise<T>((resolve, reject) => {
-      pending.add((over = reject));
-      call().then(resolve, reject);
-    });
+    return await promise;
   } catch (thrown) {
     // Here, and not in a callback, so that the error's stack shows who called.
     throw known(thrown);
   } finally {
-    if (over) pending.delete(over);
+    pending.delete(promise);
   }
 }
 

@@ -33,6 +33,11 @@ export const steps = {
     equal([out, err, code], [expected("o"), expected("e"), 0]);
   },
 
+  async "who waits first loses no output that is asked for in the same turn"({ box }) {
+    const process = await box.execShell("echo out; echo err >&2", { stream: true });
+    equal(await Promise.all([process.wait(), process.stdout.text(), process.stderr.text()]), [0, "out\n", "err\n"]);
+  },
+
   async "calls of next that overlap are answered in turn"({ box }) {
     const { stdout } = await box.execShell("for n in 1 2 3; do echo $n; sleep 0.1; done", { stream: true });
     const pieces = await Promise.all([stdout.next(), stdout.next(), stdout.next(), stdout.next(), stdout.next()]);
