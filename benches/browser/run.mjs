@@ -24,7 +24,7 @@ const MIB = 2 ** 20;
 /** What a page is asked for, how often, and what before. */
 const TESTS = {
   start: { bursts: 9 },
-  unary: { bursts: 20, ask: "unary(100)", before: "unary(300)" },
+  unary: { bursts: 40, ask: "unary(100)", before: "unary(300)" },
   list: { bursts: 10, ask: "list(20)", before: "firstList(20)" },
   stream: { bursts: 1, ask: `stream(${32 << 10}, ${(256 * MIB) / (32 << 10)})`, before: `stream(${32 << 10}, 64)` },
   small: { bursts: 1, ask: "stream(100, 200000)", before: "stream(100, 64)" },
