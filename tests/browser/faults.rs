@@ -11,7 +11,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::scripted::{Script, in_page, message, trailers};
 
-/// Milliseconds that a page does not wait for the rest of a short answer before it looks at what has come.
+/// Longer, in milliseconds, than a page waits for the rest of a short answer.
 const LONG: u32 = 700;
 
 fn who() -> Vec<u8> {

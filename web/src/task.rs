@@ -18,14 +18,14 @@ pub(crate) type Outcome = Result<JsValue, JsValue>;
 pub(crate) type Work = Pin<Box<dyn Future<Output = Outcome>>>;
 
 /// Runs `work` behind a promise, from the next turn on: what is called in this turn goes before it.
+///
+/// Not generic: one copy serves every export.
 pub(crate) fn promise(work: Work) -> Promise {
     boxd::host::promise(work)
 }
 
 /// Begins `work` at once, behind a promise. When `signal` is aborted, the promise is rejected with the signal's reason and the
 /// work is dropped, which cancels it at the server.
-///
-/// Not generic: one copy serves every export.
 pub(crate) fn begin(work: Work, signal: Option<AbortSignal>) -> Promise {
     if let Some(reason) = signal.as_ref().and_then(reason) {
         return Promise::reject(&reason);

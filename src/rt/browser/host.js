@@ -35,7 +35,7 @@ function noRedirect() {
 /** A POST, and its answer as it comes. */
 class Posting extends Watched {
   controller = new AbortController();
-  /** What is told of the answer: `{ status, head, chunks, over }`. */
+  /** What is told of the answer: `{ status, head, chunks }`, of which `chunks` is what has come of the body. */
   said;
   /** Whether `said` waits for more of the body. */
   gathers;
@@ -43,6 +43,7 @@ class Posting extends Watched {
   reader;
   /** What was being read when `said` was told. */
   reading;
+  /** Whether all of the body has come. */
   over;
 
   /** Sends it with the headers of `head`, as `name: value` lines, and waits until there is something to tell. */
@@ -61,13 +62,13 @@ class Posting extends Watched {
     const status = response.type === "opaqueredirect" ? 300 : response.status;
     this.reader = response.body?.getReader();
     this.over = !this.reader;
-    const said = (this.said = { status, head: lines.join("\n"), chunks: [], over: this.over });
+    const said = (this.said = { status, head: lines.join("\n"), chunks: [] });
     for (let size = 0; this.gathers && status === 200 && !this.over && size < SHORT; ) {
       this.reading = this.reader.read();
       const { done, value } = await this.reading;
       if (!this.gathers) return;
       this.reading = undefined;
-      said.over = this.over = done;
+      this.over = done;
       if (done) return;
       said.chunks.push(value);
       size += value.length;
@@ -105,9 +106,8 @@ class Posting extends Watched {
 }
 
 /**
- * Sends a POST with the headers of `head`. What is told of the answer holds its status and head, the chunks that have come,
- * and whether they are all. An answer that ought to be `single`, short and soon there, is told when all of it has come: to be
- * told of every part costs a page more than the parts do.
+ * Sends a POST with the headers of `head`. An answer that ought to be `single`, short and soon there, is told when all of it
+ * has come: to be told of every part costs a page more than the parts do.
  */
 export function post(url, head, body, single, tell, number) {
   const posting = new Posting(tell, number);

@@ -25,6 +25,9 @@ extern "C" {
     /// What is under way.
     #[wasm_bindgen(extends = Watched)]
     type Doing;
+    /// Whether nothing more comes.
+    #[wasm_bindgen(method, getter)]
+    fn over(this: &Doing) -> bool;
     #[wasm_bindgen(method)]
     fn read(this: &Doing) -> Promise;
     #[wasm_bindgen(method)]
@@ -38,8 +41,6 @@ extern "C" {
     fn head(this: &Said) -> String;
     #[wasm_bindgen(method, getter)]
     fn chunks(this: &Said) -> Array;
-    #[wasm_bindgen(method, getter)]
-    fn over(this: &Said) -> bool;
     #[wasm_bindgen(method, getter, js_name = retryAfter)]
     fn retry_after(this: &Said) -> Option<String>;
     #[wasm_bindgen(method, getter)]
@@ -142,7 +143,7 @@ impl Future for Posting {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(outcome) = &mut self.0 else { return Poll::Pending };
         let said: Said = ready!(Pin::new(outcome).poll(cx)).map_err(Failure::of)?.unchecked_into();
-        let doing = self.0.take().filter(|_| !said.over());
+        let doing = self.0.take().filter(|outcome| !outcome.doing().over());
         let chunks = Chunks { come: Some(said.chunks()), doing, read: None };
         Poll::Ready(Ok(Answer { status: said.status(), head: said.head(), chunks }))
     }
