@@ -170,12 +170,7 @@ fn what_is_sent_is_bit_for_bit_the_protocol() {
         lines.sort_unstable();
         assert_eq!(
             lines,
-            [
-                "accept: application/grpc-web+proto",
-                "authorization: Bearer tok",
-                "content-type: application/grpc-web+proto",
-                "x-grpc-web: 1",
-            ]
+            ["authorization: Bearer tok", "content-type: application/grpc-web+proto", "x-grpc-web: 1",]
         );
         assert_eq!(sent[1][..], *b"\0\0\0\0\0\x06\x0a\x04init");
         assert_eq!((sent[2].len(), &sent[2][..6]), (32_768, &[0, 0, 0, 0, 0x9c, 0x44][..]));

@@ -15,6 +15,9 @@ pub(super) trait Answers: Send + Unpin + 'static {
     /// What has come so far: headers, then trailers.
     fn metadata(&self) -> &Metadata;
 
+    /// All of it, at the end.
+    fn into_metadata(self) -> Metadata;
+
     /// The next message; `None` after the server's OK.
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>>;
 }
@@ -27,7 +30,7 @@ pub(super) async fn single(mut answers: impl Answers) -> Result<Reply, Status> {
     if poll_fn(|cx| answers.poll_message(cx)).await?.is_some() {
         return Err(Status::new(Code::Internal, "the server sent more than one answer to a unary call"));
     }
-    Ok(Reply::new(message, answers.metadata().clone()))
+    Ok(Reply::new(message, answers.into_metadata()))
 }
 
 /// The stream of an answer, whose first state is its opening.

@@ -260,6 +260,10 @@ where
         &self.metadata
     }
 
+    fn into_metadata(self) -> Metadata {
+        self.metadata
+    }
+
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>> {
         loop {
             if self.done {

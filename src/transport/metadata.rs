@@ -26,6 +26,10 @@ impl Metadata {
         if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
             name.to_mut().make_ascii_lowercase();
         }
+        // All of a call's at once: each growth on the way would be another allocation.
+        if self.entries.is_empty() {
+            self.entries.reserve(8);
+        }
         self.entries.push((name, value.into()));
     }
 

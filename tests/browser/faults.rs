@@ -131,9 +131,46 @@ async fn a_verdict_in_the_headers_is_read_where_it_is_exposed() {
 
 #[wasm_bindgen_test]
 async fn a_body_left_open_does_not_hold_the_call() {
-    let script = Script::new().chunk(who()).chunk(trailers("grpc-status: 0\r\n")).end("open");
-    assert_eq!(script.compute().whoami().await.unwrap().user_id, "gh-you");
-    script.gone().await;
+    let verdict = || trailers("grpc-status: 0\r\n");
+    let whole = || Script::new().chunk([who(), verdict()].concat());
+    let scripts = [
+        whole(),
+        Script::new().chunk(who()).chunk(verdict()),
+        whole().late(LONG),
+        whole().chunk(who()).pause(LONG),
+    ];
+    for script in scripts {
+        let script = script.end("open");
+        assert_eq!(script.compute().whoami().await.unwrap().user_id, "gh-you");
+        script.gone().await;
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_call_is_over_with_its_trailers() {
+    // The body ends long after.
+    let script = Script::new().chunk([who(), trailers("grpc-status: 0\r\n")].concat()).pause(5000);
+    let compute = script.builder().request_timeout(Duration::from_millis(4000)).build().unwrap();
+    assert_eq!(compute.whoami().await.unwrap().user_id, "gh-you");
+}
+
+#[wasm_bindgen_test]
+async fn connections_are_kept() {
+    for late in [0, LONG] {
+        let mut ports = Vec::new();
+        for _ in 0..4 {
+            // The body ends a little after it has said all.
+            let answer = [who(), trailers("grpc-status: 0\r\n")].concat();
+            let script = Script::new().late(late).chunk(answer).pause(30);
+            assert_eq!(script.compute().whoami().await.unwrap().user_id, "gh-you");
+            script.gone().await;
+            ports.push(script.seen().await[0]["port"].as_u64());
+        }
+        ports.sort_unstable();
+        ports.dedup();
+        // Whoever waits for an end takes another one.
+        assert!(ports.len() <= 2, "{ports:?}");
+    }
 }
 
 #[wasm_bindgen_test]

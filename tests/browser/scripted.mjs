@@ -3,6 +3,7 @@
 //   status, headers   the head of the answer (200 and gRPC-web where not given); a `null` header is left out
 //   expose            the headers that a page may see across origins (all that matter where not given)
 //   chunks            the body, each a base64 text, written apart (a number: so many zero bytes)
+//   late              milliseconds before the head
 //   pause             milliseconds between two chunks (0: a turn of the event loop)
 //   end               "end" (where not given), "cut" breaks the connection, "open" leaves it open
 //   id                under which GET /seen/ID tells what came and GET /gone/ID waits for the caller to hang up
@@ -44,7 +45,9 @@ const bytes = (chunk) => (typeof chunk === "number" ? Buffer.alloc(chunk) : Buff
 async function answer(script, request, response) {
   const entry = call(script.id);
   response.on("close", entry.hangUp);
-  entry.seen.push({ url: request.url, headers: request.headers, body: await collect(request) });
+  const { remotePort } = request.socket;
+  entry.seen.push({ url: request.url, headers: request.headers, body: await collect(request), port: remotePort });
+  if (script.late) await setTimeout(script.late);
   for (const [name, value] of Object.entries({ "content-type": "application/grpc-web+proto", ...script.headers })) {
     if (value !== null) response.setHeader(name, value);
   }

@@ -64,6 +64,11 @@ impl Script {
         self.set("beats", milliseconds.into())
     }
 
+    /// So many milliseconds before the head.
+    pub(crate) fn late(self, milliseconds: u32) -> Self {
+        self.set("late", milliseconds.into())
+    }
+
     pub(crate) fn pause(self, milliseconds: u32) -> Self {
         self.set("pause", milliseconds.into())
     }

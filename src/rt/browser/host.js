@@ -8,9 +8,8 @@ const ANSWER_LIMIT = 256 * 1024;
 // Whenever the pieces of a request are this much, they go into a `Blob`, which the host need not keep in memory.
 const PIECES = 8 << 20;
 
-// The answer to a unary call is handed over in one piece if no more than this comes, in bytes, and within this many
-// milliseconds.
-const SHORT = 1 << 20;
+// How long the head of a unary answer waits for the body, in milliseconds, and how long a body may stay open once it has said
+// all.
 const SOON = 500;
 
 /** `{ text, notSent }`: what failed, and whether the request certainly never left. Node tells it in the cause. */
@@ -19,6 +18,22 @@ function failure(error) {
   const text = error?.message ?? `${error}`;
   if (!cause) return { text };
   return { text: `${text}: ${cause.message}`, notSent: /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN)$/.test(cause.code) };
+}
+
+/** The last head, split. The next call's is the same, most often, and `fetch` is quicker with strings that it knows. */
+let last = {};
+
+/** The address in the first line of `head`, and the headers in the others. */
+function split(head) {
+  if (head !== last.head) {
+    const [url, ...lines] = head.split("\r\n");
+    const headers = lines.filter(Boolean).map((line) => {
+      const colon = line.indexOf(": ");
+      return [line.slice(0, colon), line.slice(colon + 2)];
+    });
+    last = { head, url, headers };
+  }
+  return last;
 }
 
 let redirect;
@@ -32,94 +47,174 @@ function noRedirect() {
   }
 }
 
+// In a page all timers share one of the host's: to set and clear one for each takes as long as the core takes for a call.
+// Elsewhere a timer costs little; one that is left to ring would keep a process alive (Node), or ends with the request that set
+// it (workerd).
+const timers = globalThis.document && new Set();
+let id;
+/** When the shared one rings, and what set it: tests put another clock in place of the host's. */
+let rings = Infinity;
+let setter;
+
+/** Has `timed.ring()` called in so many milliseconds. */
+function begin(timed, milliseconds) {
+  if (!timers) {
+    timed.id = setTimeout(() => timed.ring(), milliseconds);
+    return;
+  }
+  timed.at = now() + milliseconds;
+  timers.add(timed);
+  if (timed.at < rings || setter !== setTimeout) wake(timed.at);
+}
+
+/** The shared one is left to ring for nothing. */
+function cease(timed) {
+  if (timers) timers.delete(timed);
+  else clearTimeout(timed.id);
+}
+
+function wake(at) {
+  if (setter === setTimeout) clearTimeout(id);
+  rings = at;
+  setter = setTimeout;
+  // Rounded up: it rings once, and never too early.
+  id = setTimeout(ring, Math.min(Math.ceil(at - now()), 2 ** 31 - 1));
+}
+
+function ring() {
+  rings = Infinity;
+  const time = now();
+  let next = Infinity;
+  for (const timed of timers) {
+    if (timed.at > time) next = Math.min(next, timed.at);
+    else {
+      timers.delete(timed);
+      timed.ring();
+    }
+  }
+  if (next < rings) wake(next);
+}
+
 /** A POST, and its answer as it comes. */
 class Posting extends Watched {
   controller = new AbortController();
-  /** What is told of the answer: `{ status, head, chunks }`, of which `chunks` is what has come of the body. */
+  /** Whether one message is the answer. */
+  single;
+  /** What is told of the answer: `{ status, head, chunk }`, of which `chunk` is what has come of the body. */
   said;
-  /** Whether `said` waits for more of the body. */
+  /** Whether `said` waits for the first of the body, or somebody for more of it. */
   gathers;
-  late;
+  asks;
   reader;
-  /** What was being read when `said` was told. */
+  /** What is being read that nobody has asked for yet. */
   reading;
-  /** Whether all of the body has come. */
-  over;
+  /** Whether it took long. */
+  late;
+  /** Whether all of the body has come, or no more is wanted. */
+  over = false;
+  left;
 
-  /** Sends it with the headers of `head`, as `name: value` lines, and waits until there is something to tell. */
-  async send(url, head, body, single) {
-    const headers = [];
-    for (const line of head.split("\r\n")) {
-      const colon = line.indexOf(": ");
-      if (colon > 0) headers.push([line.slice(0, colon), line.slice(colon + 2)]);
-    }
+  /** Sends it to the address in the first line of `head`, with the headers in the others, and waits until there is something to tell. */
+  async send(head, body, single) {
+    const { url, headers } = split(head);
     redirect ??= noRedirect();
-    this.gathers = single;
+    this.single = this.gathers = single;
     const { signal } = this.controller;
     const response = await fetch(url, { method: "POST", headers, body, redirect, signal });
-    const lines = [];
-    response.headers.forEach((value, name) => lines.push(`${name}: ${value}`));
     const status = response.type === "opaqueredirect" ? 300 : response.status;
     this.reader = response.body?.getReader();
-    this.over = !this.reader;
-    const said = (this.said = { status, head: lines.join("\n"), chunks: [] });
-    for (let size = 0; this.gathers && status === 200 && !this.over && size < SHORT; ) {
-      this.reading = this.reader.read();
-      const { done, value } = await this.reading;
-      if (!this.gathers) return;
-      this.reading = undefined;
-      this.over = done;
-      if (done) return;
-      said.chunks.push(value);
-      size += value.length;
-    }
+    if (!this.reader) this.finish();
+    // It comes while the head is looked at.
+    else if (this.gathers && status === 200) this.reading = this.reader.read();
+    let lines = "";
+    response.headers.forEach((value, name) => (lines += `${name}: ${value}\n`));
+    const said = (this.said = { status, head: lines });
+    if (!this.reading) return;
+    const { done, value } = await this.reading;
+    if (!this.gathers) return;
+    this.reading = undefined;
+    said.chunk = value;
+    if (done) this.finish();
   }
 
   /** Tells what has come, if anything. */
   hand() {
     this.gathers = false;
-    clearTimeout(this.late);
     if (this.said) this.end(1, this.said);
   }
 
   /** The next chunk, or nothing at the end. */
   async read() {
     if (this.over) return;
-    const coming = this.reading ?? this.reader.read();
-    this.reading = undefined;
+    this.asks = true;
+    const coming = this.next();
     try {
       const { done, value } = await coming;
-      this.over = done;
+      if (done) this.finish();
       return value;
     } catch (error) {
       throw failure(error);
+    } finally {
+      this.asks = false;
     }
   }
 
+  next() {
+    const coming = this.reading ?? this.reader.read();
+    this.reading = undefined;
+    return coming;
+  }
+
+  /**
+   * Nothing more is wanted. Where what was asked for has come, the end of the body is waited for, so that the connection is kept
+   * for the next call.
+   */
   cancel() {
     if (this.over) return;
-    clearTimeout(this.late);
+    if (!this.single || !this.settled || this.asks) return this.abort();
+    this.left = true;
+    if (this.late) begin(this, SOON);
+    this.next().then(
+      ({ done }) => (done ? this.finish() : this.abort()),
+      () => this.finish(),
+    );
+  }
+
+  abort() {
+    this.finish();
     // A stream that has failed meanwhile rejects this.
     this.reader?.cancel().catch(() => {});
     this.controller.abort();
   }
+
+  finish() {
+    this.over = true;
+    cease(this);
+  }
+
+  ring() {
+    this.late = true;
+    if (this.left) this.abort();
+    else this.hand();
+  }
 }
 
 /**
- * Sends a POST with the headers of `head`. An answer that ought to be `single`, short and soon there, is told when all of it
- * has come: to be told of every part costs a page more than the parts do.
+ * Sends a POST with the headers of `head`. The head of an answer that ought to be `single` is told together with the first of
+ * its body, if that comes soon: all of it, most often, and to be told twice takes a page longer than all else here.
  */
-export function post(url, head, body, single, tell, number) {
+export function post(head, body, single, tell, number) {
   const posting = new Posting(tell, number);
-  posting.send(url, head, body, single).then(
+  posting.send(head, body, single).then(
     () => posting.hand(),
     (error) => {
       // After the head: what broke shows when it is read on.
       posting.hand();
+      if (!posting.said) posting.finish();
       posting.end(2, failure(error));
     },
   );
-  if (single) posting.late = setTimeout(() => posting.hand(), SOON);
+  if (single) begin(posting, SOON);
   return posting;
 }
 
@@ -127,7 +222,7 @@ export function post(url, head, body, single, tell, number) {
 export function exchange(url, body, tell, number) {
   const posting = new Posting(tell, number);
   const ask = async () => {
-    await posting.send(url, "content-type: application/json\r\naccept: application/json", body, false).catch((error) => {
+    await posting.send(`${url}\r\ncontent-type: application/json\r\naccept: application/json`, body, false).catch((error) => {
       throw `no answer (${failure(error).text}); is this the address, and is this page's origin allowed there?`;
     });
     const { status, head } = posting.said;
@@ -181,17 +276,19 @@ export function gather() {
 }
 
 class Timer extends Watched {
-  id;
+  ring() {
+    this.end(1);
+  }
 
   cancel() {
-    clearTimeout(this.id);
+    cease(this);
   }
 }
 
 /** Ends after this many milliseconds. */
 export function timer(milliseconds, tell, number) {
   const timer = new Timer(tell, number);
-  timer.id = setTimeout(() => timer.end(1), milliseconds);
+  begin(timer, milliseconds);
   return timer;
 }
 

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
-use js_sys::{Array, Function, Promise, Uint8Array};
+use js_sys::{Function, Promise, Uint8Array};
 use send_wrapper::SendWrapper;
 use wasm_bindgen::prelude::*;
 
@@ -15,7 +15,7 @@ use crate::rt::TokenAnswer;
 #[wasm_bindgen(module = "/src/rt/browser/host.js")]
 extern "C" {
     #[wasm_bindgen(js_name = post)]
-    fn send(url: &str, head: &str, body: &JsValue, single: bool, tell: &Function, number: usize) -> Doing;
+    fn send(head: &str, body: &JsValue, single: bool, tell: &Function, number: usize) -> Doing;
     fn exchange(url: &str, body: &str, tell: &Function, number: usize) -> Doing;
     fn timer(milliseconds: f64, tell: &Function, number: usize) -> Doing;
     pub(super) fn now() -> f64;
@@ -40,7 +40,7 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     fn head(this: &Said) -> String;
     #[wasm_bindgen(method, getter)]
-    fn chunks(this: &Said) -> Array;
+    fn chunk(this: &Said) -> Option<Uint8Array>;
     #[wasm_bindgen(method, getter, js_name = retryAfter)]
     fn retry_after(this: &Said) -> Option<String>;
     #[wasm_bindgen(method, getter)]
@@ -125,13 +125,13 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Sends a POST with the headers of `head`, which are sound `name: value` lines, and waits for the head of its answer;
-/// for all of an answer that ought to be `single`, if that is short and comes soon. Dropping the future, or later the
-/// answer, aborts it.
+/// Sends a POST to the URL in the first line of `head`, with the headers that are the others, sound `name: value` lines. Waits
+/// for the head of its answer; if that ought to be `single`, for the first of its body too, if it comes soon. Dropping the
+/// future, or later the answer, aborts it, unless all that was asked for of a `single` one has come.
 ///
 /// Neither generic nor an `async fn`: it is compiled once.
-pub(crate) fn post(url: &str, head: &str, body: &JsValue, single: bool) -> Posting {
-    Posting(Some(Outcome::of(|tell, number| send(url, head, body, single, tell, number))))
+pub(crate) fn post(head: &str, body: &JsValue, single: bool) -> Posting {
+    Posting(Some(Outcome::of(|tell, number| send(head, body, single, tell, number))))
 }
 
 /// A POST whose answer's head has not come yet.
@@ -144,7 +144,7 @@ impl Future for Posting {
         let Some(outcome) = &mut self.0 else { return Poll::Pending };
         let said: Said = ready!(Pin::new(outcome).poll(cx)).map_err(Failure::of)?.unchecked_into();
         let doing = self.0.take().filter(|outcome| !outcome.doing().over());
-        let chunks = Chunks { come: Some(said.chunks()), doing, read: None };
+        let chunks = Chunks { come: said.chunk(), doing, read: None };
         Poll::Ready(Ok(Answer { status: said.status(), head: said.head(), chunks }))
     }
 }
@@ -161,8 +161,8 @@ pub(crate) struct Answer {
 
 /// The body of an answer, pulled chunk by chunk. Dropping it aborts what has not come yet.
 pub(crate) struct Chunks {
-    /// What came with the head, as long as there is some.
-    come: Option<Array>,
+    /// What came with the head.
+    come: Option<Uint8Array>,
     /// What is still to come.
     doing: Option<Outcome>,
     read: Option<Awaited>,
@@ -173,11 +173,9 @@ impl Stream for Chunks {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        let come = this.come.as_ref().map(Array::shift).filter(|chunk| !chunk.is_undefined());
-        if let Some(chunk) = come {
-            return Poll::Ready(Some(Ok(chunk.unchecked_into())));
+        if let Some(chunk) = this.come.take() {
+            return Poll::Ready(Some(Ok(chunk)));
         }
-        this.come = None;
         let Some(doing) = &this.doing else { return Poll::Ready(None) };
         let read = this.read.get_or_insert_with(|| doing.doing().read().into());
         let chunk = ready!(Pin::new(read).poll(cx)).map_err(Failure::of);

@@ -28,7 +28,7 @@ pub(crate) struct Instant {
 
 impl Instant {
     pub(crate) fn now() -> Self {
-        Self { milliseconds: host::now() }
+        Self { milliseconds: promise::now() }
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
@@ -119,6 +119,42 @@ mod tests {
         for time in [Duration::MAX, Duration::from_millis(1 << 31), Duration::from_millis(1 << 32)] {
             assert!(crate::rt::timeout(Duration::from_millis(20), sleep(time)).await.is_none(), "{time:?}");
         }
+    }
+
+    #[wasm_bindgen_test]
+    async fn timers_ring_each_at_its_time() {
+        let rung = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+        let started = Instant::now();
+        let gone = sleep(Duration::from_millis(15));
+        let sleeps = [60, 5, 120, 30, 0, 90].map(|milliseconds| {
+            let rung = rung.clone();
+            async move {
+                sleep(Duration::from_millis(milliseconds)).await;
+                assert!(started.elapsed() >= Duration::from_millis(milliseconds));
+                rung.borrow_mut().push(milliseconds);
+            }
+        });
+        assert!(futures_util::future::poll_immediate(std::pin::pin!(gone)).await.is_none());
+        futures_util::future::join_all(sleeps).await;
+        assert_eq!(*rung.borrow(), [0, 5, 30, 60, 90, 120]);
+    }
+
+    #[wasm_bindgen_test]
+    async fn a_clock_that_a_test_puts_in_is_used() {
+        let poll = async |milliseconds| {
+            let slept = std::pin::pin!(sleep(Duration::from_millis(milliseconds)));
+            assert!(futures_util::future::poll_immediate(slept).await.is_none());
+        };
+        poll(10).await;
+        let global = js_sys::global();
+        let host = js_sys::Reflect::get(&global, &"setTimeout".into()).expect("there are timers");
+        let counts = js_sys::Function::new_no_args("globalThis.timersSet = (globalThis.timersSet ?? 0) + 1");
+        js_sys::Reflect::set(&global, &"setTimeout".into(), &counts).expect("it can be replaced");
+        poll(10_000).await;
+        js_sys::Reflect::set(&global, &"setTimeout".into(), &host).expect("it can be put back");
+        let set = js_sys::Reflect::get(&global, &"timersSet".into()).expect("it was counted");
+        assert_eq!(set.as_f64(), Some(1.0));
+        sleep(Duration::from_millis(20)).await;
     }
 
     #[wasm_bindgen_test]

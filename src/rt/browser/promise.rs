@@ -51,6 +51,22 @@ thread_local! {
     static READY: RefCell<VecDeque<Arc<Task>>> = const { RefCell::new(VecDeque::new()) };
     /// Whether what is ready will be run anyhow: it is being run, or the host was asked.
     static ASKED: Cell<bool> = const { Cell::new(false) };
+    /// What the clock says while tasks run, for which it is read once, or not at all (NaN).
+    static CLOCK: Cell<Option<f64>> = const { Cell::new(None) };
+}
+
+/// Milliseconds by the monotonic clock, where there is one. Stands still while tasks run: to read it takes as long as many
+/// of them.
+pub(super) fn now() -> f64 {
+    match CLOCK.get() {
+        None => super::host::now(),
+        Some(time) if !time.is_nan() => time,
+        Some(_) => {
+            let time = super::host::now();
+            CLOCK.set(Some(time));
+            time
+        }
+    }
 }
 
 fn tell<T>(call: impl FnOnce(&Function) -> T) -> T {
@@ -165,6 +181,7 @@ fn at_once(waking: impl FnOnce()) {
 }
 
 fn run() {
+    CLOCK.set(Some(f64::NAN));
     while let Some(task) = READY.with_borrow_mut(VecDeque::pop_front) {
         task.ready.set(false);
         let waker = task.clone().into();
@@ -175,6 +192,7 @@ fn run() {
             *work = None;
         }
     }
+    CLOCK.set(None);
     ASKED.set(false);
 }
 

@@ -22,8 +22,18 @@ pub(in crate::transport) struct WebAnswers {
     decoder: Decoder,
     metadata: Metadata,
     phase: Phase,
-    /// The body is read to its end after the trailers, so that the connection can be used again.
-    lingers: bool,
+    rest: Rest,
+}
+
+/// What is done about the body after the trailers.
+#[derive(PartialEq)]
+enum Rest {
+    /// It is read to its end, so that the connection can be used again.
+    Read,
+    /// It is left to the client, which sees to its end.
+    Left,
+    /// It has nothing more: all stands in it, and the connection is its own.
+    Nothing,
 }
 
 enum Phase {
@@ -44,7 +54,13 @@ impl WebAnswers {
         limit: usize,
     ) -> Self {
         let decoder = Decoder::new(limit);
-        Self { body, decoder, metadata: headers, phase: Phase::Messages, lingers: true }
+        Self { body, decoder, metadata: headers, phase: Phase::Messages, rest: Rest::Read }
+    }
+
+    /// An answer whose body `fetch` sees to the end of by itself, once it is dropped.
+    pub(super) fn leave_rest(mut self) -> Self {
+        self.rest = Rest::Left;
+        self
     }
 
     /// An answer that is all in its body, headers too, on a connection of its own: over with its trailers.
@@ -53,7 +69,7 @@ impl WebAnswers {
         body: BoxStream<'static, Result<Bytes, Status>>,
         limit: usize,
     ) -> Self {
-        Self { lingers: false, ..Self::new(Metadata::new(), body, limit) }
+        Self { rest: Rest::Nothing, ..Self::new(Metadata::new(), body, limit) }
     }
 
     /// Waits for the headers that stand in front of the messages.
@@ -110,7 +126,7 @@ impl WebAnswers {
     }
 
     fn no_verdict(&self) -> Status {
-        let exposed = cfg!(browser) && self.lingers;
+        let exposed = cfg!(browser) && self.rest != Rest::Nothing;
         let hint = if exposed { " (does it expose grpc-status to this page's origin?)" } else { "" };
         Status::unavailable(["the answer ended before the server said how the call went", hint].concat())
     }
@@ -136,6 +152,10 @@ impl Answers for WebAnswers {
         &self.metadata
     }
 
+    fn into_metadata(self) -> Metadata {
+        self.metadata
+    }
+
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>> {
         loop {
             match &mut self.phase {
@@ -149,8 +169,8 @@ impl Answers for WebAnswers {
                     }
                 },
                 Phase::Closing { verdict, patience } => {
-                    let more = self.lingers && !self.decoder.is_between_frames();
-                    let waits = self.lingers && !more;
+                    let more = self.rest != Rest::Nothing && !self.decoder.is_between_frames();
+                    let waits = self.rest == Rest::Read && !more;
                     let next = if waits { ready!(closing(&mut self.body, patience, cx)) } else { None };
                     if next.as_ref().is_some_and(Bytes::is_empty) {
                         continue;

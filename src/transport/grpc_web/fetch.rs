@@ -11,8 +11,11 @@ use wasm_bindgen::JsValue;
 use super::chunk::receive;
 use super::{Fetch, Request, RequestBody, Response, trailers};
 use crate::error::Result;
-use crate::rt::{Failure, gather, origin as origin_of_page, post};
+use crate::rt::{Failure, copied, gather, origin as origin_of_page, post};
 use crate::transport::{Code, Status, websocket};
+
+/// As much as most heads take, in bytes.
+const HEAD: usize = 512;
 
 /// The host's own HTTP client, `fetch`.
 #[derive(Debug)]
@@ -30,17 +33,26 @@ impl Fetch for Http {
         // Nothing of JavaScript's may move to another thread, and nothing does: there is one event loop.
         Box::pin(SendWrapper::new(exchange(request)))
     }
+
+    fn ends_bodies(&self) -> bool {
+        true
+    }
 }
 
 async fn exchange(request: Request) -> Result<Response, Status> {
     let Request { url, headers, body, single } = request;
-    let head = websocket::head(&headers)?;
+    let mut head = String::with_capacity(HEAD);
+    head.push_str(&url);
+    head.push_str("\r\n");
+    let head = websocket::head(&headers, head)?;
     let body = match body {
         RequestBody::Whole(bytes) => Uint8Array::from(&*bytes).into(),
         RequestBody::Pieces(pieces) => collect(pieces).await?,
     };
-    let answer = post(&url, &head, &body, single).await.map_err(|failure| unanswered(&failure, &url))?;
-    let chunks = answer.chunks.map_ok(receive).map_err(|failure| {
+    let answer = post(&head, &body, single).await.map_err(|failure| unanswered(&failure, &url))?;
+    // A single message is used up here; what streams goes back to JavaScript, as views of the chunks.
+    let taken = move |chunk| if single { copied(&chunk).into() } else { receive(chunk) };
+    let chunks = answer.chunks.map_ok(taken).map_err(|failure| {
         Status::unavailable(["the connection broke while the answer came: ", &failure.text].concat())
     });
     let headers = trailers::parse(&answer.head.into());

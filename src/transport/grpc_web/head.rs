@@ -9,7 +9,6 @@ const CONTENT_TYPE: &str = "application/grpc-web";
 pub(in crate::transport) fn request(call: Call) -> Metadata {
     let mut headers = Metadata::new();
     headers.insert("content-type", "application/grpc-web+proto");
-    headers.insert("accept", "application/grpc-web+proto");
     headers.insert("x-grpc-web", "1");
     if let Some(timeout) = call.timeout {
         headers.insert("grpc-timeout", timeout_header(timeout));

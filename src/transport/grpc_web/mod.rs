@@ -51,6 +51,12 @@ pub trait Fetch: Send + Sync + 'static {
     /// # Errors
     /// [`Code::Unavailable`] with a sentence of what is wrong when there is no answer.
     fn post(&self, request: Request) -> BoxFuture<'static, Result<Response, Status>>;
+
+    /// Whether it sees by itself to the end of the answer to a [`Request::single`], whose body is dropped as soon as the
+    /// server has said how the call went. Default: no, it is read to its end first.
+    fn ends_bodies(&self) -> bool {
+        false
+    }
 }
 
 /// A POST.
@@ -62,7 +68,7 @@ pub struct Request {
     pub headers: Metadata,
     /// What to send.
     pub body: RequestBody,
-    /// Whether one message answers it: then the head may be kept back for a body that is short and comes soon.
+    /// Whether one message answers it: then the head may be kept back for the first of the body, if that comes soon.
     pub single: bool,
 }
 
@@ -173,7 +179,8 @@ impl<F: Fetch> GrpcWebTransport<F> {
             let url = [&*origin, call.path].concat();
             let response = fetch.post(Request { url, headers: head::request(call), body, single }).await?;
             head::check(response.status, &response.headers, &origin)?;
-            Ok(WebAnswers::new(response.headers, response.body, message_limit))
+            let answers = WebAnswers::new(response.headers, response.body, message_limit);
+            Ok(if single && fetch.ends_bodies() { answers.leave_rest() } else { answers })
         }
     }
 }

@@ -18,12 +18,11 @@ const LARGEST: usize = 32 * 1024;
 /// Says that the stream of requests has ended.
 pub(super) const FINISH: Bytes = Bytes::from_static(&[1]);
 
-/// The first message: the call's metadata, as lines. Those of HTTP's headers, too.
+/// The first message: the call's metadata, as lines, which are put after `block`. Those of HTTP's headers, too.
 ///
 /// # Errors
 /// [`Code::InvalidArgument`] for metadata that would be read as more than one line.
-pub(in crate::transport) fn head(metadata: &Metadata) -> Result<String, Status> {
-    let mut block = String::new();
+pub(in crate::transport) fn head(metadata: &Metadata, mut block: String) -> Result<String, Status> {
     for (at, (name, value)) in metadata.iter().enumerate() {
         let sound = value.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t'));
         if !sound || name.is_empty() || !name.bytes().all(is_of_name) {
@@ -73,8 +72,11 @@ mod tests {
         for (name, value) in [("Authorization", "Bearer x"), ("a", "1"), ("b", ""), ("A", "2, 3")] {
             metadata.insert(name, value);
         }
-        assert_eq!(head(&metadata).unwrap(), "authorization: Bearer x\r\na: 1, 2, 3\r\nb: \r\n");
-        assert_eq!(head(&Metadata::new()).unwrap(), "");
+        assert_eq!(
+            head(&metadata, String::new()).unwrap(),
+            "authorization: Bearer x\r\na: 1, 2, 3\r\nb: \r\n"
+        );
+        assert_eq!(head(&Metadata::new(), String::new()).unwrap(), "");
     }
 
     #[test]
@@ -90,7 +92,7 @@ mod tests {
         ] {
             let mut metadata = Metadata::new();
             metadata.insert(name, value);
-            let status = head(&metadata).unwrap_err();
+            let status = head(&metadata, String::new()).unwrap_err();
             assert_eq!(status.code(), Code::InvalidArgument, "{name:?} {value:?}");
             assert!(status.is_not_sent() && !status.message().contains("c: d"));
         }

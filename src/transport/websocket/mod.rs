@@ -193,7 +193,7 @@ impl<C: Connect> WebSocketTransport<C> {
         {
             metadata.insert(HEARTBEAT, timeout_header(limit / 3));
         }
-        let receiving = match frame::head(&metadata) {
+        let receiving = match frame::head(&metadata, String::new()) {
             Ok(head) => {
                 Receiving::Connecting(connect.connect(open), Some((head.into(), messages)), message_limit)
             }

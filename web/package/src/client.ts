@@ -37,14 +37,14 @@ export class Client {
   }
 
   /** One call: web/src/compute.rs says what there is, and what it answers. */
-  call<T>(operation: string, options: object, call?: CallOptions): Promise<T> {
-    const begin = (core: Core) => settle(() => core.call(operation, options, call?.signal) as Promise<T>);
+  call<T>(operation: string, options: object, call?: CallOptions, read?: (answer: never) => T): Promise<T> {
+    const begin = (core: Core) => settle(() => core.call(operation, options, call?.signal) as Promise<never>, read);
     return this.#core ? begin(this.#core) : this.core().then(begin);
   }
 
   /** One call whose answer is a record in JSON. */
-  async json<T>(operation: string, options: object, call?: CallOptions, revive?: Reviver): Promise<T> {
-    return JSON.parse(await this.call<string>(operation, options, call), revive) as T;
+  json<T>(operation: string, options: object, call?: CallOptions, revive?: Reviver): Promise<T> {
+    return this.call<T>(operation, options, call, (answer) => JSON.parse(answer, revive) as T);
   }
 
   /** One call whose answer is a list of records. */

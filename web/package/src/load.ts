@@ -99,14 +99,15 @@ function guard(enter: CallableFunction): CallableFunction {
 }
 
 /**
- * Calls the core and waits for its promise, with its failures turned into errors.
+ * Calls the core and waits for its promise, with its failures turned into errors. What it answers is given to `read`.
  * @internal
  */
-export async function settle<T>(call: () => Promise<T>): Promise<T> {
-  const promise: Pending<T> = enter(call);
+export async function settle<T, Answer extends T>(call: () => Promise<Answer>, read?: (answer: Answer) => T): Promise<T> {
+  const promise: Pending<Answer> = enter(call);
   pending.add(promise);
   try {
-    return await promise;
+    const answer = await promise;
+    return read ? read(answer) : answer;
   } catch (thrown) {
     // Here, and not in a callback, so that the error's stack shows who called.
     throw known(thrown);
