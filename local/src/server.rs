@@ -10,10 +10,10 @@ use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::service::Routes;
 use tonic_web::GrpcWebLayer;
-use tower::util::MapRequestLayer;
+use tower::util::{MapRequestLayer, MapResponseLayer};
 use tower::{ServiceBuilder, service_fn};
 
-use crate::access::{Access, without_parameters};
+use crate::access::{Access, not_stored, without_parameters};
 use crate::api::{self, Api};
 use crate::connections::{Control, serve};
 use crate::deadline::Deadline;
@@ -49,6 +49,7 @@ pub(crate) async fn serve_api(
         .layer(sockets.clone())
         .layer(MapRequestLayer::new(without_parameters::<Body>))
         .layer(ExchangeLayer(web))
+        .layer(MapResponseLayer::new(not_stored))
         .layer(GrpcWebLayer::new())
         .layer(Deadline)
         .layer(FaultLayer(faults))

@@ -114,6 +114,7 @@ async fn grpc_web_works_over_both_versions_of_http() {
             (answer.status().as_u16(), text(answer.headers(), "content-type")),
             (200, "application/grpc-web+proto")
         );
+        assert_eq!(text(answer.headers(), "cache-control"), "no-store");
         let mut frames = Frames::new(answer);
         assert_eq!(frames.message::<WhoamiResponse>().await.user_id, "local");
         assert!(frames.trailers().await.contains("grpc-status:0"));

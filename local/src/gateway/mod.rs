@@ -24,14 +24,14 @@ use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic_web::GrpcWebLayer;
 use tower::ServiceBuilder;
-use tower::util::MapRequestLayer;
+use tower::util::{MapRequestLayer, MapResponseLayer};
 use tower_http::cors::Any;
 
 use self::forward::Forward;
 use self::mint::Mint;
 use self::upstream::Upstream;
 use crate::Error;
-use crate::access::{Access, without_parameters};
+use crate::access::{Access, not_stored, without_parameters};
 use crate::connections::{Control, serve};
 use crate::exchange::ExchangeLayer;
 use crate::web::EXCHANGE_PATH;
@@ -225,6 +225,7 @@ async fn run(
         .layer(sockets.clone())
         .layer(MapRequestLayer::new(without_parameters::<Body>))
         .layer(ExchangeLayer(exchange))
+        .layer(MapResponseLayer::new(not_stored))
         .layer(GrpcWebLayer::new())
         .service(forward);
     let mut http = Http::new(TokioExecutor::new());

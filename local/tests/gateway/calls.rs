@@ -224,6 +224,7 @@ async fn a_page_that_takes_only_text_gets_text() {
         .await
         .unwrap();
     assert_eq!(answer.headers()["content-type"], "application/grpc-web-text+proto");
+    assert_eq!(answer.headers()["cache-control"], "no-store");
     // Pieces that were encoded by themselves, each with its padding.
     let text = answer.text().await.unwrap();
     let body: Vec<u8> = text

@@ -3,6 +3,7 @@
 import { say } from "./boxes.mjs";
 import { equal, ok, rejects, within } from "./check.mjs";
 
+const MIB = 2 ** 20;
 /** Runs until somebody ends it. Its first line is its process id. */
 const FOREVER = "echo $$; while :; do echo tick; sleep 0.05; done";
 
@@ -180,6 +181,22 @@ export const steps = {
       await new Promise((resolve) => setTimeout(resolve));
     }
     equal([length, last, await process.wait()], [1_288_895, 10, 0]);
+  },
+
+  async "a command waits for whoever stops reading"({ box }) {
+    const process = await box.execShell("echo $$; exec head -c 2147483648 /dev/zero", { stream: true });
+    const pid = parseInt(new TextDecoder().decode((await process.stdout.next()).value.subarray(0, 10)));
+    const written = `sed -n 's/^wchar: //p' /proc/${pid}/io`;
+    // It writes on until all on the way is full: then it has written as much as a while ago, and again.
+    let bytes = "";
+    for (let same = 0; same < 20; ) {
+      const { stdout } = await box.execShell(written);
+      same = stdout === bytes ? same + 1 : 0;
+      bytes = stdout;
+    }
+    ok(Number(bytes) > 0 && Number(bytes) < 16 * MIB, `it wrote ${bytes.trim() || "all"} bytes for one that was read`);
+    await process.stdout.return();
+    await within(15_000, ended(box, pid), "the end of the command");
   },
 
   async "many calls at once keep apart"({ box, compute }) {
