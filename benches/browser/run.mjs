@@ -3,9 +3,10 @@
 //     node run.mjs --server PROGRAM --package boxd.tgz --protoc PROGRAM --chromium PROGRAM [--rounds 4] [--out FOLDER]
 //                  [--clients raw,connect,…] [--tests unary,…] [--doc FILE]
 //
-// In each test each client has a Chromium of its own. Where it takes many short bursts, they take turns, so that whatever
-// else slows the machine slows all of them; what lasts, each does in one go. A round goes through all tests once; the order
-// moves on by one from round to round. What counts is the ratio of two clients within one round, and the median of these.
+// In each test each client has a Chromium of its own. What is over soon they do by turns, so that whatever else slows the
+// machine slows all of them; streams each does alone, several in a row, so that each collects its own garbage. A round goes
+// through all tests once; the order moves on by one from round to round. What counts is the ratio of two clients within one
+// round, and the median of these.
 //
 // `--doc` puts the tables into a Markdown file, in place of its block of ```text.
 
@@ -21,14 +22,14 @@ import { median, report } from "./report.mjs";
 
 const MIB = 2 ** 20;
 
-/** What a page is asked for, how often, and what before. */
+/** What a page is asked for, how often, what before, in how many fresh Chromiums, and whether the clients take turns. */
 const TESTS = {
-  start: { bursts: 9 },
-  unary: { bursts: 40, ask: "unary(100)", before: "unary(300)" },
-  list: { bursts: 10, ask: "list(20)", before: "firstList(20)" },
-  stream: { bursts: 1, ask: `stream(${32 << 10}, ${(256 * MIB) / (32 << 10)})`, before: `stream(${32 << 10}, 64)` },
+  start: { bursts: 3, times: 5, turns: true },
+  unary: { bursts: 40, turns: true, ask: "unary(100)", before: "unary(300)" },
+  list: { bursts: 10, turns: true, ask: "list(20)", before: "firstList(20)" },
+  stream: { bursts: 5, ask: `stream(${32 << 10}, ${(256 * MIB) / (32 << 10)})`, before: `stream(${32 << 10}, 64)` },
   small: { bursts: 1, ask: "stream(100, 200000)", before: "stream(100, 64)" },
-  terminal: { bursts: 1, ask: `terminal(${32 << 10}, ${(256 * MIB) / (32 << 10)})`, before: `terminal(${32 << 10}, 64)` },
+  terminal: { bursts: 5, ask: `terminal(${32 << 10}, ${(256 * MIB) / (32 << 10)})`, before: `terminal(${32 << 10}, 64)` },
   key: { bursts: 1, ask: "key(1000)", before: "key(50)" },
 };
 /** Who can be asked for it: the others do nothing of the kind in a browser. */
@@ -40,6 +41,9 @@ async function startOf({ chromium, url }) {
   await page.close();
   return ms;
 }
+
+const medians = (figures) =>
+  Object.fromEntries(Object.keys(figures[0]).map((field) => [field, median(figures.map((one) => one[field]))]));
 
 /** Has the clients do a test by turns. Answers a figure per field for each: the median of its bursts. */
 async function takeTurns(test, clients) {
@@ -62,7 +66,7 @@ async function takeTurns(test, clients) {
     }
   }
   for (const { chromium, page, figures, result, cpuSeconds } of clients) {
-    for (const field of Object.keys(figures[0])) result[field] = median(figures.map((one) => one[field]));
+    Object.assign(result, medians(figures));
     if (!page) continue;
     result.cpuSeconds = (await chromium.rendererSeconds()) - cpuSeconds;
     result.heapMib = (await page.evaluate("gc(), performance.memory.usedJSHeapSize")) / MIB;
@@ -97,21 +101,25 @@ const results = [];
 try {
   for (let round = 0; round < rounds; round++) {
     for (const test of tests) {
-      const turns = clients
+      const order = clients
         .map((_, n) => clients[(n + round) % clients.length])
         .filter((client) => ONLY[test]?.includes(client) ?? true);
-      for (const together of TESTS[test].bursts > 1 ? [turns] : turns.map((client) => [client])) {
-        const asked = [];
-        try {
-          for (const client of together) {
-            const url = `${web}/${client}/index.html?${new URLSearchParams({ api, echo })}`;
-            asked.push({ client, url, chromium: await launch(options.chromium) });
+      for (const together of TESTS[test].turns ? [order] : order.map((client) => [client])) {
+        const figures = Object.fromEntries(together.map((client) => [client, []]));
+        for (let time = 0; time < (TESTS[test].times ?? 1); time++) {
+          const asked = [];
+          try {
+            for (const client of together) {
+              const url = `${web}/${client}/index.html?${new URLSearchParams({ api, echo })}`;
+              asked.push({ client, url, chromium: await launch(options.chromium) });
+            }
+            await takeTurns(test, asked);
+          } finally {
+            for (const { chromium } of asked) await chromium.close();
           }
-          await takeTurns(test, asked);
-        } finally {
-          for (const { chromium } of asked) await chromium.close();
+          for (const { client, result } of asked) figures[client].push(result);
         }
-        for (const { client, result } of asked) results.push({ round, test, client, ...result });
+        for (const client of together) results.push({ round, test, client, ...medians(figures[client]) });
       }
     }
     console.error(`round ${round + 1} of ${rounds} done`);

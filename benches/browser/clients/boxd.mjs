@@ -15,13 +15,14 @@ export function connect(api, token) {
       return boxes.map(({ id, name, status, image }) => [id, name, status, image]);
     },
 
-    async drain(name, seen) {
-      const box = await compute.box.get(name);
+    /** Whose log or terminal is meant: the others name it in the call itself. */
+    find: (name) => compute.box.get(name),
+
+    async drain(box, seen) {
       for await (const bytes of box.streamLogs()) seen(bytes.length);
     },
 
-    async drainTerminal(name, seen) {
-      const box = await compute.box.get(name);
+    async drainTerminal(box, seen) {
       const process = await box.exec(["log"], { interactive: true });
       for await (const bytes of process.stdout) seen(bytes.length);
       if ((await process.wait()) !== 0) throw new Error("the command failed");

@@ -41,8 +41,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let calls = calls::router().layer(tonic_web::GrpcWebLayer::new()).layer(cors());
     let calls = Router::new().fallback_service(GrpcWebSocketLayer::new().layer(calls));
     let pages = Router::new().fallback_service(ServeDir::new(pages));
-    // Else a key would wait for the acknowledgement of the one before.
-    let api = api.tap_io(|connection| drop(connection.set_nodelay(true)));
+    // Else a key, or the rest of a file, would wait for the acknowledgement of what went before.
+    let [api, web] =
+        [api, web].map(|listener| listener.tap_io(|connection| drop(connection.set_nodelay(true))));
     let (calls, pages) = (axum::serve(api, calls).into_future(), axum::serve(web, pages).into_future());
     tokio::try_join!(calls, pages, echoing(echo))?;
     Ok(())
