@@ -194,7 +194,8 @@ export const steps = {
       same = stdout === bytes ? same + 1 : 0;
       bytes = stdout;
     }
-    ok(Number(bytes) > 0 && Number(bytes) < 16 * MIB, `it wrote ${bytes.trim() || "all"} bytes for one that was read`);
+    // What is on the way is 5 to 20 MB. Were it stored, Chromium would take another 64.
+    ok(Number(bytes) > 0 && Number(bytes) < 40 * MIB, `it wrote ${bytes.trim() || "all"} bytes for one that was read`);
     await process.stdout.return();
     await within(15_000, ended(box, pid), "the end of the command");
   },
