@@ -105,20 +105,7 @@ try {
         .map((_, n) => clients[(n + round) % clients.length])
         .filter((client) => ONLY[test]?.includes(client) ?? true);
       for (const together of TESTS[test].turns ? [order] : order.map((client) => [client])) {
-        const figures = Object.fromEntries(together.map((client) => [client, []]));
-        for (let time = 0; time < (TESTS[test].times ?? 1); time++) {
-          const asked = [];
-          try {
-            for (const client of together) {
-              const url = `${web}/${client}/index.html?${new URLSearchParams({ api, echo })}`;
-              asked.push({ client, url, chromium: await launch(options.chromium) });
-            }
-            await takeTurns(test, asked);
-          } finally {
-            for (const { chromium } of asked) await chromium.close();
-          }
-          for (const { client, result } of asked) figures[client].push(result);
-        }
+        const figures = await measure(test, together);
         for (const client of together) results.push({ round, test, client, ...medians(figures[client]) });
       }
     }
@@ -136,6 +123,25 @@ console.log(tables);
 if (options.doc) {
   const page = readFileSync(options.doc, "utf8");
   writeFileSync(options.doc, page.replace(/^```text\n[^]*?^```$/m, () => `\`\`\`text\n${tables}\n\`\`\``));
+}
+
+/** Has these clients do a test, each in a Chromium of its own, as often as it says. Answers a list of figures for each. */
+async function measure(test, together) {
+  const figures = Object.fromEntries(together.map((client) => [client, []]));
+  for (let time = 0; time < (TESTS[test].times ?? 1); time++) {
+    const asked = [];
+    try {
+      for (const client of together) {
+        const url = `${web}/${client}/index.html?${new URLSearchParams({ api, echo })}`;
+        asked.push({ client, url, chromium: await launch(options.chromium) });
+      }
+      await takeTurns(test, asked);
+    } finally {
+      for (const { chromium } of asked) await chromium.close();
+    }
+    for (const { client, result } of asked) figures[client].push(result);
+  }
+  return figures;
 }
 
 async function startServer(program, folder) {
